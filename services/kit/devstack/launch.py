@@ -1,8 +1,9 @@
 """Starts one program so that it cannot outlive whoever started it.
 
-Run as a file by `process.py`, never imported: `python -I -S launch.py <json> <program> <argument>...`. It binds the
-program to its parent, gives up root where asked, and becomes the program (same pid). A small process of its own
-instead of a `preexec_fn`, because running Python between fork and exec deadlocks in a process that has threads.
+Run as a file by `process.py`, never imported: `python -I -S launch.py <json> <program> ...`.
+It binds the program to its parent, gives up root where asked, and becomes the program (same pid).
+A small process of its own instead of a `preexec_fn`, because running Python between fork and exec
+can deadlock in a process that has threads.
 """
 
 import ctypes
@@ -46,7 +47,8 @@ def check(result: int) -> None:
 def become(uid: int, gid: int, capability: int | None) -> None:
     """Give up root, keeping at most one capability."""
     if capability is not None:
-        # Without it access(2) answers as if there were no capability, and PostgreSQL asks access(2) about itself.
+        # Without it access(2) answers as if there were no capability, and PostgreSQL asks
+        # access(2) about its own program.
         check(libc.prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0))
     os.setgroups([])
     os.setresgid(gid, gid, gid)

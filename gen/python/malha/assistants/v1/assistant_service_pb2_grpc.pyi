@@ -9,21 +9,7 @@ from grpc import aio as _aio
 from malha.assistants.v1 import assistant_pb2 as _assistant_pb2
 from malha.assistants.v1 import assistant_service_pb2 as _assistant_service_pb2
 import abc as _abc_1
-import grpc as _grpc
-import sys
-import typing as _typing
 
-if sys.version_info >= (3, 11):
-    from typing import Self as _Self
-else:
-    from typing_extensions import Self as _Self
-
-_T = _typing.TypeVar("_T")
-
-class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
-
-class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
-    ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
@@ -31,35 +17,16 @@ GRPC_VERSION: str
 class AssistantServiceStub:
     """The assistants of a workspace."""
 
-    @_typing.overload
-    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
-    @_typing.overload
-    def __new__(cls, channel: _aio.Channel) -> AssistantServiceAsyncStub: ...
-    ListAssistants: _grpc.UnaryUnaryMultiCallable[_assistant_service_pb2.ListAssistantsRequest, _assistant_service_pb2.ListAssistantsResponse]
-    """Lists assistants, newest first."""
-    GetAssistant: _grpc.UnaryUnaryMultiCallable[_assistant_service_pb2.GetAssistantRequest, _assistant_pb2.Assistant]
-    """Returns one assistant. Fails with ASSISTANT_NOT_FOUND."""
-    CreateAssistant: _grpc.UnaryUnaryMultiCallable[_assistant_service_pb2.CreateAssistantRequest, _assistant_pb2.Assistant]
-    """Creates an assistant."""
-    UpdateAssistant: _grpc.UnaryUnaryMultiCallable[_assistant_service_pb2.UpdateAssistantRequest, _assistant_pb2.Assistant]
-    """Changes what is set: absent leaves, present sets, empty clears. Fails with ASSISTANT_NOT_FOUND."""
-    DeleteAssistant: _grpc.UnaryUnaryMultiCallable[_assistant_service_pb2.DeleteAssistantRequest, _empty_pb2.Empty]
-    """Deletes an assistant and what it knows. Fails with ASSISTANT_NOT_FOUND."""
-
-@_typing.type_check_only
-class AssistantServiceAsyncStub(AssistantServiceStub):
-    """The assistants of a workspace."""
-
     def __init__(self, channel: _aio.Channel) -> None: ...
-    ListAssistants: _aio.UnaryUnaryMultiCallable[_assistant_service_pb2.ListAssistantsRequest, _assistant_service_pb2.ListAssistantsResponse]  # type: ignore[assignment]
+    ListAssistants: _aio.UnaryUnaryMultiCallable[_assistant_service_pb2.ListAssistantsRequest, _assistant_service_pb2.ListAssistantsResponse]
     """Lists assistants, newest first."""
-    GetAssistant: _aio.UnaryUnaryMultiCallable[_assistant_service_pb2.GetAssistantRequest, _assistant_pb2.Assistant]  # type: ignore[assignment]
+    GetAssistant: _aio.UnaryUnaryMultiCallable[_assistant_service_pb2.GetAssistantRequest, _assistant_pb2.Assistant]
     """Returns one assistant. Fails with ASSISTANT_NOT_FOUND."""
-    CreateAssistant: _aio.UnaryUnaryMultiCallable[_assistant_service_pb2.CreateAssistantRequest, _assistant_pb2.Assistant]  # type: ignore[assignment]
+    CreateAssistant: _aio.UnaryUnaryMultiCallable[_assistant_service_pb2.CreateAssistantRequest, _assistant_pb2.Assistant]
     """Creates an assistant."""
-    UpdateAssistant: _aio.UnaryUnaryMultiCallable[_assistant_service_pb2.UpdateAssistantRequest, _assistant_pb2.Assistant]  # type: ignore[assignment]
+    UpdateAssistant: _aio.UnaryUnaryMultiCallable[_assistant_service_pb2.UpdateAssistantRequest, _assistant_pb2.Assistant]
     """Changes what is set: absent leaves, present sets, empty clears. Fails with ASSISTANT_NOT_FOUND."""
-    DeleteAssistant: _aio.UnaryUnaryMultiCallable[_assistant_service_pb2.DeleteAssistantRequest, _empty_pb2.Empty]  # type: ignore[assignment]
+    DeleteAssistant: _aio.UnaryUnaryMultiCallable[_assistant_service_pb2.DeleteAssistantRequest, _empty_pb2.Empty]
     """Deletes an assistant and what it knows. Fails with ASSISTANT_NOT_FOUND."""
 
 class AssistantServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -69,40 +36,40 @@ class AssistantServiceServicer(metaclass=_abc_1.ABCMeta):
     def ListAssistants(
         self,
         request: _assistant_service_pb2.ListAssistantsRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_assistant_service_pb2.ListAssistantsResponse, _abc.Awaitable[_assistant_service_pb2.ListAssistantsResponse]]:
+        context: _aio.ServicerContext[_assistant_service_pb2.ListAssistantsRequest, _abc.Awaitable[_assistant_service_pb2.ListAssistantsResponse]],
+    ) -> _abc.Awaitable[_assistant_service_pb2.ListAssistantsResponse]:
         """Lists assistants, newest first."""
 
     @_abc_1.abstractmethod
     def GetAssistant(
         self,
         request: _assistant_service_pb2.GetAssistantRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_assistant_pb2.Assistant, _abc.Awaitable[_assistant_pb2.Assistant]]:
+        context: _aio.ServicerContext[_assistant_service_pb2.GetAssistantRequest, _abc.Awaitable[_assistant_pb2.Assistant]],
+    ) -> _abc.Awaitable[_assistant_pb2.Assistant]:
         """Returns one assistant. Fails with ASSISTANT_NOT_FOUND."""
 
     @_abc_1.abstractmethod
     def CreateAssistant(
         self,
         request: _assistant_service_pb2.CreateAssistantRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_assistant_pb2.Assistant, _abc.Awaitable[_assistant_pb2.Assistant]]:
+        context: _aio.ServicerContext[_assistant_service_pb2.CreateAssistantRequest, _abc.Awaitable[_assistant_pb2.Assistant]],
+    ) -> _abc.Awaitable[_assistant_pb2.Assistant]:
         """Creates an assistant."""
 
     @_abc_1.abstractmethod
     def UpdateAssistant(
         self,
         request: _assistant_service_pb2.UpdateAssistantRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_assistant_pb2.Assistant, _abc.Awaitable[_assistant_pb2.Assistant]]:
+        context: _aio.ServicerContext[_assistant_service_pb2.UpdateAssistantRequest, _abc.Awaitable[_assistant_pb2.Assistant]],
+    ) -> _abc.Awaitable[_assistant_pb2.Assistant]:
         """Changes what is set: absent leaves, present sets, empty clears. Fails with ASSISTANT_NOT_FOUND."""
 
     @_abc_1.abstractmethod
     def DeleteAssistant(
         self,
         request: _assistant_service_pb2.DeleteAssistantRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
+        context: _aio.ServicerContext[_assistant_service_pb2.DeleteAssistantRequest, _abc.Awaitable[_empty_pb2.Empty]],
+    ) -> _abc.Awaitable[_empty_pb2.Empty]:
         """Deletes an assistant and what it knows. Fails with ASSISTANT_NOT_FOUND."""
 
-def add_AssistantServiceServicer_to_server(servicer: AssistantServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+def add_AssistantServiceServicer_to_server(servicer: AssistantServiceServicer, server: _aio.Server) -> None: ...

@@ -7,21 +7,7 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from malha.crm.v1 import identity_service_pb2 as _identity_service_pb2
 import abc as _abc_1
-import grpc as _grpc
-import sys
-import typing as _typing
 
-if sys.version_info >= (3, 11):
-    from typing import Self as _Self
-else:
-    from typing_extensions import Self as _Self
-
-_T = _typing.TypeVar("_T")
-
-class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
-
-class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
-    ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
@@ -29,27 +15,12 @@ GRPC_VERSION: str
 class IdentityServiceStub:
     """Who is calling."""
 
-    @_typing.overload
-    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
-    @_typing.overload
-    def __new__(cls, channel: _aio.Channel) -> IdentityServiceAsyncStub: ...
-    SignIn: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.SignInRequest, _identity_service_pb2.SignInResponse]
-    """Trades an e-mail address and a password for a short access token.
-    Fails with CREDENTIALS_INVALID, whichever of the two is wrong.
-    """
-    VerifyApiKey: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.VerifyApiKeyRequest, _identity_service_pb2.VerifyApiKeyResponse]
-    """Says whose an API key is. Fails with API_KEY_INVALID or TENANT_SUSPENDED. Internal."""
-
-@_typing.type_check_only
-class IdentityServiceAsyncStub(IdentityServiceStub):
-    """Who is calling."""
-
     def __init__(self, channel: _aio.Channel) -> None: ...
-    SignIn: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.SignInRequest, _identity_service_pb2.SignInResponse]  # type: ignore[assignment]
+    SignIn: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.SignInRequest, _identity_service_pb2.SignInResponse]
     """Trades an e-mail address and a password for a short access token.
     Fails with CREDENTIALS_INVALID, whichever of the two is wrong.
     """
-    VerifyApiKey: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.VerifyApiKeyRequest, _identity_service_pb2.VerifyApiKeyResponse]  # type: ignore[assignment]
+    VerifyApiKey: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.VerifyApiKeyRequest, _identity_service_pb2.VerifyApiKeyResponse]
     """Says whose an API key is. Fails with API_KEY_INVALID or TENANT_SUSPENDED. Internal."""
 
 class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -59,8 +30,8 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     def SignIn(
         self,
         request: _identity_service_pb2.SignInRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_identity_service_pb2.SignInResponse, _abc.Awaitable[_identity_service_pb2.SignInResponse]]:
+        context: _aio.ServicerContext[_identity_service_pb2.SignInRequest, _abc.Awaitable[_identity_service_pb2.SignInResponse]],
+    ) -> _abc.Awaitable[_identity_service_pb2.SignInResponse]:
         """Trades an e-mail address and a password for a short access token.
         Fails with CREDENTIALS_INVALID, whichever of the two is wrong.
         """
@@ -69,8 +40,8 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     def VerifyApiKey(
         self,
         request: _identity_service_pb2.VerifyApiKeyRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_identity_service_pb2.VerifyApiKeyResponse, _abc.Awaitable[_identity_service_pb2.VerifyApiKeyResponse]]:
+        context: _aio.ServicerContext[_identity_service_pb2.VerifyApiKeyRequest, _abc.Awaitable[_identity_service_pb2.VerifyApiKeyResponse]],
+    ) -> _abc.Awaitable[_identity_service_pb2.VerifyApiKeyResponse]:
         """Says whose an API key is. Fails with API_KEY_INVALID or TENANT_SUSPENDED. Internal."""
 
-def add_IdentityServiceServicer_to_server(servicer: IdentityServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+def add_IdentityServiceServicer_to_server(servicer: IdentityServiceServicer, server: _aio.Server) -> None: ...

@@ -8,21 +8,7 @@ from grpc import aio as _aio
 from malha.crm.v1 import tenant_pb2 as _tenant_pb2
 from malha.crm.v1 import tenant_service_pb2 as _tenant_service_pb2
 import abc as _abc_1
-import grpc as _grpc
-import sys
-import typing as _typing
 
-if sys.version_info >= (3, 11):
-    from typing import Self as _Self
-else:
-    from typing_extensions import Self as _Self
-
-_T = _typing.TypeVar("_T")
-
-class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
-
-class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
-    ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
@@ -30,31 +16,14 @@ GRPC_VERSION: str
 class TenantServiceStub:
     """The businesses that use Malha."""
 
-    @_typing.overload
-    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
-    @_typing.overload
-    def __new__(cls, channel: _aio.Channel) -> TenantServiceAsyncStub: ...
-    GetTenant: _grpc.UnaryUnaryMultiCallable[_tenant_service_pb2.GetTenantRequest, _tenant_pb2.Tenant]
-    """Returns the caller's own tenant."""
-    CreateTenant: _grpc.UnaryUnaryMultiCallable[_tenant_service_pb2.CreateTenantRequest, _tenant_service_pb2.CreateTenantResponse]
-    """Creates a tenant with a first workspace, its owner and an API key.
-    Fails with EMAIL_ALREADY_REGISTERED.
-    """
-    SetTenantStatus: _grpc.UnaryUnaryMultiCallable[_tenant_service_pb2.SetTenantStatusRequest, _tenant_pb2.Tenant]
-    """Suspends or reactivates a tenant; the reason is audited. Fails with TENANT_NOT_FOUND."""
-
-@_typing.type_check_only
-class TenantServiceAsyncStub(TenantServiceStub):
-    """The businesses that use Malha."""
-
     def __init__(self, channel: _aio.Channel) -> None: ...
-    GetTenant: _aio.UnaryUnaryMultiCallable[_tenant_service_pb2.GetTenantRequest, _tenant_pb2.Tenant]  # type: ignore[assignment]
+    GetTenant: _aio.UnaryUnaryMultiCallable[_tenant_service_pb2.GetTenantRequest, _tenant_pb2.Tenant]
     """Returns the caller's own tenant."""
-    CreateTenant: _aio.UnaryUnaryMultiCallable[_tenant_service_pb2.CreateTenantRequest, _tenant_service_pb2.CreateTenantResponse]  # type: ignore[assignment]
+    CreateTenant: _aio.UnaryUnaryMultiCallable[_tenant_service_pb2.CreateTenantRequest, _tenant_service_pb2.CreateTenantResponse]
     """Creates a tenant with a first workspace, its owner and an API key.
     Fails with EMAIL_ALREADY_REGISTERED.
     """
-    SetTenantStatus: _aio.UnaryUnaryMultiCallable[_tenant_service_pb2.SetTenantStatusRequest, _tenant_pb2.Tenant]  # type: ignore[assignment]
+    SetTenantStatus: _aio.UnaryUnaryMultiCallable[_tenant_service_pb2.SetTenantStatusRequest, _tenant_pb2.Tenant]
     """Suspends or reactivates a tenant; the reason is audited. Fails with TENANT_NOT_FOUND."""
 
 class TenantServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -64,16 +33,16 @@ class TenantServiceServicer(metaclass=_abc_1.ABCMeta):
     def GetTenant(
         self,
         request: _tenant_service_pb2.GetTenantRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_tenant_pb2.Tenant, _abc.Awaitable[_tenant_pb2.Tenant]]:
+        context: _aio.ServicerContext[_tenant_service_pb2.GetTenantRequest, _abc.Awaitable[_tenant_pb2.Tenant]],
+    ) -> _abc.Awaitable[_tenant_pb2.Tenant]:
         """Returns the caller's own tenant."""
 
     @_abc_1.abstractmethod
     def CreateTenant(
         self,
         request: _tenant_service_pb2.CreateTenantRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_tenant_service_pb2.CreateTenantResponse, _abc.Awaitable[_tenant_service_pb2.CreateTenantResponse]]:
+        context: _aio.ServicerContext[_tenant_service_pb2.CreateTenantRequest, _abc.Awaitable[_tenant_service_pb2.CreateTenantResponse]],
+    ) -> _abc.Awaitable[_tenant_service_pb2.CreateTenantResponse]:
         """Creates a tenant with a first workspace, its owner and an API key.
         Fails with EMAIL_ALREADY_REGISTERED.
         """
@@ -82,8 +51,8 @@ class TenantServiceServicer(metaclass=_abc_1.ABCMeta):
     def SetTenantStatus(
         self,
         request: _tenant_service_pb2.SetTenantStatusRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_tenant_pb2.Tenant, _abc.Awaitable[_tenant_pb2.Tenant]]:
+        context: _aio.ServicerContext[_tenant_service_pb2.SetTenantStatusRequest, _abc.Awaitable[_tenant_pb2.Tenant]],
+    ) -> _abc.Awaitable[_tenant_pb2.Tenant]:
         """Suspends or reactivates a tenant; the reason is audited. Fails with TENANT_NOT_FOUND."""
 
-def add_TenantServiceServicer_to_server(servicer: TenantServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+def add_TenantServiceServicer_to_server(servicer: TenantServiceServicer, server: _aio.Server) -> None: ...

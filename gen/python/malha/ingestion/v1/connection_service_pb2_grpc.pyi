@@ -8,21 +8,7 @@ from grpc import aio as _aio
 from malha.ingestion.v1 import connection_pb2 as _connection_pb2
 from malha.ingestion.v1 import connection_service_pb2 as _connection_service_pb2
 import abc as _abc_1
-import grpc as _grpc
-import sys
-import typing as _typing
 
-if sys.version_info >= (3, 11):
-    from typing import Self as _Self
-else:
-    from typing_extensions import Self as _Self
-
-_T = _typing.TypeVar("_T")
-
-class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
-
-class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
-    ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
@@ -30,35 +16,16 @@ GRPC_VERSION: str
 class ConnectionServiceStub:
     """The channels a workspace has connected."""
 
-    @_typing.overload
-    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
-    @_typing.overload
-    def __new__(cls, channel: _aio.Channel) -> ConnectionServiceAsyncStub: ...
-    ListConnections: _grpc.UnaryUnaryMultiCallable[_connection_service_pb2.ListConnectionsRequest, _connection_service_pb2.ListConnectionsResponse]
-    """Lists the workspace's connections, newest first."""
-    GetConnection: _grpc.UnaryUnaryMultiCallable[_connection_service_pb2.GetConnectionRequest, _connection_pb2.Connection]
-    """Returns one connection. Fails with CONNECTION_NOT_FOUND."""
-    CreateConnection: _grpc.UnaryUnaryMultiCallable[_connection_service_pb2.CreateConnectionRequest, _connection_pb2.Connection]
-    """Connects a channel. Secrets are encrypted at rest and never returned.
-    Fails with CONNECTION_ALREADY_EXISTS when the account is connected, here or by another business.
-    """
-    UpdateConnection: _grpc.UnaryUnaryMultiCallable[_connection_service_pb2.UpdateConnectionRequest, _connection_pb2.Connection]
-    """Changes what is set: absent leaves, present sets, empty clears. Fails with CONNECTION_NOT_FOUND."""
-
-@_typing.type_check_only
-class ConnectionServiceAsyncStub(ConnectionServiceStub):
-    """The channels a workspace has connected."""
-
     def __init__(self, channel: _aio.Channel) -> None: ...
-    ListConnections: _aio.UnaryUnaryMultiCallable[_connection_service_pb2.ListConnectionsRequest, _connection_service_pb2.ListConnectionsResponse]  # type: ignore[assignment]
+    ListConnections: _aio.UnaryUnaryMultiCallable[_connection_service_pb2.ListConnectionsRequest, _connection_service_pb2.ListConnectionsResponse]
     """Lists the workspace's connections, newest first."""
-    GetConnection: _aio.UnaryUnaryMultiCallable[_connection_service_pb2.GetConnectionRequest, _connection_pb2.Connection]  # type: ignore[assignment]
+    GetConnection: _aio.UnaryUnaryMultiCallable[_connection_service_pb2.GetConnectionRequest, _connection_pb2.Connection]
     """Returns one connection. Fails with CONNECTION_NOT_FOUND."""
-    CreateConnection: _aio.UnaryUnaryMultiCallable[_connection_service_pb2.CreateConnectionRequest, _connection_pb2.Connection]  # type: ignore[assignment]
+    CreateConnection: _aio.UnaryUnaryMultiCallable[_connection_service_pb2.CreateConnectionRequest, _connection_pb2.Connection]
     """Connects a channel. Secrets are encrypted at rest and never returned.
     Fails with CONNECTION_ALREADY_EXISTS when the account is connected, here or by another business.
     """
-    UpdateConnection: _aio.UnaryUnaryMultiCallable[_connection_service_pb2.UpdateConnectionRequest, _connection_pb2.Connection]  # type: ignore[assignment]
+    UpdateConnection: _aio.UnaryUnaryMultiCallable[_connection_service_pb2.UpdateConnectionRequest, _connection_pb2.Connection]
     """Changes what is set: absent leaves, present sets, empty clears. Fails with CONNECTION_NOT_FOUND."""
 
 class ConnectionServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -68,24 +35,24 @@ class ConnectionServiceServicer(metaclass=_abc_1.ABCMeta):
     def ListConnections(
         self,
         request: _connection_service_pb2.ListConnectionsRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_connection_service_pb2.ListConnectionsResponse, _abc.Awaitable[_connection_service_pb2.ListConnectionsResponse]]:
+        context: _aio.ServicerContext[_connection_service_pb2.ListConnectionsRequest, _abc.Awaitable[_connection_service_pb2.ListConnectionsResponse]],
+    ) -> _abc.Awaitable[_connection_service_pb2.ListConnectionsResponse]:
         """Lists the workspace's connections, newest first."""
 
     @_abc_1.abstractmethod
     def GetConnection(
         self,
         request: _connection_service_pb2.GetConnectionRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_connection_pb2.Connection, _abc.Awaitable[_connection_pb2.Connection]]:
+        context: _aio.ServicerContext[_connection_service_pb2.GetConnectionRequest, _abc.Awaitable[_connection_pb2.Connection]],
+    ) -> _abc.Awaitable[_connection_pb2.Connection]:
         """Returns one connection. Fails with CONNECTION_NOT_FOUND."""
 
     @_abc_1.abstractmethod
     def CreateConnection(
         self,
         request: _connection_service_pb2.CreateConnectionRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_connection_pb2.Connection, _abc.Awaitable[_connection_pb2.Connection]]:
+        context: _aio.ServicerContext[_connection_service_pb2.CreateConnectionRequest, _abc.Awaitable[_connection_pb2.Connection]],
+    ) -> _abc.Awaitable[_connection_pb2.Connection]:
         """Connects a channel. Secrets are encrypted at rest and never returned.
         Fails with CONNECTION_ALREADY_EXISTS when the account is connected, here or by another business.
         """
@@ -94,8 +61,8 @@ class ConnectionServiceServicer(metaclass=_abc_1.ABCMeta):
     def UpdateConnection(
         self,
         request: _connection_service_pb2.UpdateConnectionRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_connection_pb2.Connection, _abc.Awaitable[_connection_pb2.Connection]]:
+        context: _aio.ServicerContext[_connection_service_pb2.UpdateConnectionRequest, _abc.Awaitable[_connection_pb2.Connection]],
+    ) -> _abc.Awaitable[_connection_pb2.Connection]:
         """Changes what is set: absent leaves, present sets, empty clears. Fails with CONNECTION_NOT_FOUND."""
 
-def add_ConnectionServiceServicer_to_server(servicer: ConnectionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+def add_ConnectionServiceServicer_to_server(servicer: ConnectionServiceServicer, server: _aio.Server) -> None: ...

@@ -7,21 +7,7 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from malha.ingestion.v1 import delivery_service_pb2 as _delivery_service_pb2
 import abc as _abc_1
-import grpc as _grpc
-import sys
-import typing as _typing
 
-if sys.version_info >= (3, 11):
-    from typing import Self as _Self
-else:
-    from typing_extensions import Self as _Self
-
-_T = _typing.TypeVar("_T")
-
-class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
-
-class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
-    ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
@@ -29,19 +15,8 @@ GRPC_VERSION: str
 class DeliveryServiceStub:
     """Messages on their way out. Internal."""
 
-    @_typing.overload
-    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
-    @_typing.overload
-    def __new__(cls, channel: _aio.Channel) -> DeliveryServiceAsyncStub: ...
-    ListDeliveries: _grpc.UnaryUnaryMultiCallable[_delivery_service_pb2.ListDeliveriesRequest, _delivery_service_pb2.ListDeliveriesResponse]
-    """Lists what happened to deliveries of a correlation, oldest first."""
-
-@_typing.type_check_only
-class DeliveryServiceAsyncStub(DeliveryServiceStub):
-    """Messages on their way out. Internal."""
-
     def __init__(self, channel: _aio.Channel) -> None: ...
-    ListDeliveries: _aio.UnaryUnaryMultiCallable[_delivery_service_pb2.ListDeliveriesRequest, _delivery_service_pb2.ListDeliveriesResponse]  # type: ignore[assignment]
+    ListDeliveries: _aio.UnaryUnaryMultiCallable[_delivery_service_pb2.ListDeliveriesRequest, _delivery_service_pb2.ListDeliveriesResponse]
     """Lists what happened to deliveries of a correlation, oldest first."""
 
 class DeliveryServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -51,8 +26,8 @@ class DeliveryServiceServicer(metaclass=_abc_1.ABCMeta):
     def ListDeliveries(
         self,
         request: _delivery_service_pb2.ListDeliveriesRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_delivery_service_pb2.ListDeliveriesResponse, _abc.Awaitable[_delivery_service_pb2.ListDeliveriesResponse]]:
+        context: _aio.ServicerContext[_delivery_service_pb2.ListDeliveriesRequest, _abc.Awaitable[_delivery_service_pb2.ListDeliveriesResponse]],
+    ) -> _abc.Awaitable[_delivery_service_pb2.ListDeliveriesResponse]:
         """Lists what happened to deliveries of a correlation, oldest first."""
 
-def add_DeliveryServiceServicer_to_server(servicer: DeliveryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+def add_DeliveryServiceServicer_to_server(servicer: DeliveryServiceServicer, server: _aio.Server) -> None: ...

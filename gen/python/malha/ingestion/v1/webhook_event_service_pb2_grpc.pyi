@@ -8,21 +8,7 @@ from grpc import aio as _aio
 from malha.ingestion.v1 import webhook_event_pb2 as _webhook_event_pb2
 from malha.ingestion.v1 import webhook_event_service_pb2 as _webhook_event_service_pb2
 import abc as _abc_1
-import grpc as _grpc
-import sys
-import typing as _typing
 
-if sys.version_info >= (3, 11):
-    from typing import Self as _Self
-else:
-    from typing_extensions import Self as _Self
-
-_T = _typing.TypeVar("_T")
-
-class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
-
-class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
-    ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
@@ -30,23 +16,10 @@ GRPC_VERSION: str
 class WebhookEventServiceStub:
     """The ledger of every webhook ever received."""
 
-    @_typing.overload
-    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
-    @_typing.overload
-    def __new__(cls, channel: _aio.Channel) -> WebhookEventServiceAsyncStub: ...
-    ListWebhookEvents: _grpc.UnaryUnaryMultiCallable[_webhook_event_service_pb2.ListWebhookEventsRequest, _webhook_event_service_pb2.ListWebhookEventsResponse]
-    """Lists webhook events, newest first."""
-    GetWebhookEvent: _grpc.UnaryUnaryMultiCallable[_webhook_event_service_pb2.GetWebhookEventRequest, _webhook_event_pb2.WebhookEvent]
-    """Returns one webhook event with its payload. Fails with WEBHOOK_EVENT_NOT_FOUND."""
-
-@_typing.type_check_only
-class WebhookEventServiceAsyncStub(WebhookEventServiceStub):
-    """The ledger of every webhook ever received."""
-
     def __init__(self, channel: _aio.Channel) -> None: ...
-    ListWebhookEvents: _aio.UnaryUnaryMultiCallable[_webhook_event_service_pb2.ListWebhookEventsRequest, _webhook_event_service_pb2.ListWebhookEventsResponse]  # type: ignore[assignment]
+    ListWebhookEvents: _aio.UnaryUnaryMultiCallable[_webhook_event_service_pb2.ListWebhookEventsRequest, _webhook_event_service_pb2.ListWebhookEventsResponse]
     """Lists webhook events, newest first."""
-    GetWebhookEvent: _aio.UnaryUnaryMultiCallable[_webhook_event_service_pb2.GetWebhookEventRequest, _webhook_event_pb2.WebhookEvent]  # type: ignore[assignment]
+    GetWebhookEvent: _aio.UnaryUnaryMultiCallable[_webhook_event_service_pb2.GetWebhookEventRequest, _webhook_event_pb2.WebhookEvent]
     """Returns one webhook event with its payload. Fails with WEBHOOK_EVENT_NOT_FOUND."""
 
 class WebhookEventServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -56,16 +29,16 @@ class WebhookEventServiceServicer(metaclass=_abc_1.ABCMeta):
     def ListWebhookEvents(
         self,
         request: _webhook_event_service_pb2.ListWebhookEventsRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_webhook_event_service_pb2.ListWebhookEventsResponse, _abc.Awaitable[_webhook_event_service_pb2.ListWebhookEventsResponse]]:
+        context: _aio.ServicerContext[_webhook_event_service_pb2.ListWebhookEventsRequest, _abc.Awaitable[_webhook_event_service_pb2.ListWebhookEventsResponse]],
+    ) -> _abc.Awaitable[_webhook_event_service_pb2.ListWebhookEventsResponse]:
         """Lists webhook events, newest first."""
 
     @_abc_1.abstractmethod
     def GetWebhookEvent(
         self,
         request: _webhook_event_service_pb2.GetWebhookEventRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_webhook_event_pb2.WebhookEvent, _abc.Awaitable[_webhook_event_pb2.WebhookEvent]]:
+        context: _aio.ServicerContext[_webhook_event_service_pb2.GetWebhookEventRequest, _abc.Awaitable[_webhook_event_pb2.WebhookEvent]],
+    ) -> _abc.Awaitable[_webhook_event_pb2.WebhookEvent]:
         """Returns one webhook event with its payload. Fails with WEBHOOK_EVENT_NOT_FOUND."""
 
-def add_WebhookEventServiceServicer_to_server(servicer: WebhookEventServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+def add_WebhookEventServiceServicer_to_server(servicer: WebhookEventServiceServicer, server: _aio.Server) -> None: ...

@@ -7,21 +7,7 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from malha.ingestion.v1 import webhook_service_pb2 as _webhook_service_pb2
 import abc as _abc_1
-import grpc as _grpc
-import sys
-import typing as _typing
 
-if sys.version_info >= (3, 11):
-    from typing import Self as _Self
-else:
-    from typing_extensions import Self as _Self
-
-_T = _typing.TypeVar("_T")
-
-class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
-
-class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
-    ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
@@ -29,29 +15,12 @@ GRPC_VERSION: str
 class WebhookServiceStub:
     """What the webhook edge hands over. Internal."""
 
-    @_typing.overload
-    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
-    @_typing.overload
-    def __new__(cls, channel: _aio.Channel) -> WebhookServiceAsyncStub: ...
-    ReceiveWebhooks: _grpc.UnaryUnaryMultiCallable[_webhook_service_pb2.ReceiveWebhooksRequest, _webhook_service_pb2.ReceiveWebhooksResponse]
-    """Stores a batch of webhooks in one commit and says what each sender gets for an answer.
-    A webhook is acknowledged to its provider only after this returned.
-    """
-    VerifySubscription: _grpc.UnaryUnaryMultiCallable[_webhook_service_pb2.VerifySubscriptionRequest, _webhook_service_pb2.VerifySubscriptionResponse]
-    """Answers a provider's subscription handshake. Fails with VERIFY_TOKEN_MISMATCH or
-    CONNECTION_NOT_FOUND.
-    """
-
-@_typing.type_check_only
-class WebhookServiceAsyncStub(WebhookServiceStub):
-    """What the webhook edge hands over. Internal."""
-
     def __init__(self, channel: _aio.Channel) -> None: ...
-    ReceiveWebhooks: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.ReceiveWebhooksRequest, _webhook_service_pb2.ReceiveWebhooksResponse]  # type: ignore[assignment]
+    ReceiveWebhooks: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.ReceiveWebhooksRequest, _webhook_service_pb2.ReceiveWebhooksResponse]
     """Stores a batch of webhooks in one commit and says what each sender gets for an answer.
     A webhook is acknowledged to its provider only after this returned.
     """
-    VerifySubscription: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.VerifySubscriptionRequest, _webhook_service_pb2.VerifySubscriptionResponse]  # type: ignore[assignment]
+    VerifySubscription: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.VerifySubscriptionRequest, _webhook_service_pb2.VerifySubscriptionResponse]
     """Answers a provider's subscription handshake. Fails with VERIFY_TOKEN_MISMATCH or
     CONNECTION_NOT_FOUND.
     """
@@ -63,8 +32,8 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
     def ReceiveWebhooks(
         self,
         request: _webhook_service_pb2.ReceiveWebhooksRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_webhook_service_pb2.ReceiveWebhooksResponse, _abc.Awaitable[_webhook_service_pb2.ReceiveWebhooksResponse]]:
+        context: _aio.ServicerContext[_webhook_service_pb2.ReceiveWebhooksRequest, _abc.Awaitable[_webhook_service_pb2.ReceiveWebhooksResponse]],
+    ) -> _abc.Awaitable[_webhook_service_pb2.ReceiveWebhooksResponse]:
         """Stores a batch of webhooks in one commit and says what each sender gets for an answer.
         A webhook is acknowledged to its provider only after this returned.
         """
@@ -73,10 +42,10 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
     def VerifySubscription(
         self,
         request: _webhook_service_pb2.VerifySubscriptionRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_webhook_service_pb2.VerifySubscriptionResponse, _abc.Awaitable[_webhook_service_pb2.VerifySubscriptionResponse]]:
+        context: _aio.ServicerContext[_webhook_service_pb2.VerifySubscriptionRequest, _abc.Awaitable[_webhook_service_pb2.VerifySubscriptionResponse]],
+    ) -> _abc.Awaitable[_webhook_service_pb2.VerifySubscriptionResponse]:
         """Answers a provider's subscription handshake. Fails with VERIFY_TOKEN_MISMATCH or
         CONNECTION_NOT_FOUND.
         """
 
-def add_WebhookServiceServicer_to_server(servicer: WebhookServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+def add_WebhookServiceServicer_to_server(servicer: WebhookServiceServicer, server: _aio.Server) -> None: ...

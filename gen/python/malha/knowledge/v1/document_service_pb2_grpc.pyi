@@ -9,21 +9,7 @@ from grpc import aio as _aio
 from malha.knowledge.v1 import document_pb2 as _document_pb2
 from malha.knowledge.v1 import document_service_pb2 as _document_service_pb2
 import abc as _abc_1
-import grpc as _grpc
-import sys
-import typing as _typing
 
-if sys.version_info >= (3, 11):
-    from typing import Self as _Self
-else:
-    from typing_extensions import Self as _Self
-
-_T = _typing.TypeVar("_T")
-
-class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
-
-class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
-    ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
@@ -31,35 +17,16 @@ GRPC_VERSION: str
 class DocumentServiceStub:
     """What assistants know."""
 
-    @_typing.overload
-    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
-    @_typing.overload
-    def __new__(cls, channel: _aio.Channel) -> DocumentServiceAsyncStub: ...
-    ListDocuments: _grpc.UnaryUnaryMultiCallable[_document_service_pb2.ListDocumentsRequest, _document_service_pb2.ListDocumentsResponse]
-    """Lists documents, newest first."""
-    GetDocument: _grpc.UnaryUnaryMultiCallable[_document_service_pb2.GetDocumentRequest, _document_pb2.Document]
-    """Returns one document. Fails with DOCUMENT_NOT_FOUND."""
-    CreateDocument: _grpc.UnaryUnaryMultiCallable[_document_service_pb2.CreateDocumentRequest, _document_pb2.Document]
-    """Adds a plain text. It is cut into passages and indexed in the background.
-    Fails with ASSISTANT_NOT_FOUND.
-    """
-    DeleteDocument: _grpc.UnaryUnaryMultiCallable[_document_service_pb2.DeleteDocumentRequest, _empty_pb2.Empty]
-    """Deletes a document and its passages. Fails with DOCUMENT_NOT_FOUND."""
-
-@_typing.type_check_only
-class DocumentServiceAsyncStub(DocumentServiceStub):
-    """What assistants know."""
-
     def __init__(self, channel: _aio.Channel) -> None: ...
-    ListDocuments: _aio.UnaryUnaryMultiCallable[_document_service_pb2.ListDocumentsRequest, _document_service_pb2.ListDocumentsResponse]  # type: ignore[assignment]
+    ListDocuments: _aio.UnaryUnaryMultiCallable[_document_service_pb2.ListDocumentsRequest, _document_service_pb2.ListDocumentsResponse]
     """Lists documents, newest first."""
-    GetDocument: _aio.UnaryUnaryMultiCallable[_document_service_pb2.GetDocumentRequest, _document_pb2.Document]  # type: ignore[assignment]
+    GetDocument: _aio.UnaryUnaryMultiCallable[_document_service_pb2.GetDocumentRequest, _document_pb2.Document]
     """Returns one document. Fails with DOCUMENT_NOT_FOUND."""
-    CreateDocument: _aio.UnaryUnaryMultiCallable[_document_service_pb2.CreateDocumentRequest, _document_pb2.Document]  # type: ignore[assignment]
+    CreateDocument: _aio.UnaryUnaryMultiCallable[_document_service_pb2.CreateDocumentRequest, _document_pb2.Document]
     """Adds a plain text. It is cut into passages and indexed in the background.
     Fails with ASSISTANT_NOT_FOUND.
     """
-    DeleteDocument: _aio.UnaryUnaryMultiCallable[_document_service_pb2.DeleteDocumentRequest, _empty_pb2.Empty]  # type: ignore[assignment]
+    DeleteDocument: _aio.UnaryUnaryMultiCallable[_document_service_pb2.DeleteDocumentRequest, _empty_pb2.Empty]
     """Deletes a document and its passages. Fails with DOCUMENT_NOT_FOUND."""
 
 class DocumentServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -69,24 +36,24 @@ class DocumentServiceServicer(metaclass=_abc_1.ABCMeta):
     def ListDocuments(
         self,
         request: _document_service_pb2.ListDocumentsRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_document_service_pb2.ListDocumentsResponse, _abc.Awaitable[_document_service_pb2.ListDocumentsResponse]]:
+        context: _aio.ServicerContext[_document_service_pb2.ListDocumentsRequest, _abc.Awaitable[_document_service_pb2.ListDocumentsResponse]],
+    ) -> _abc.Awaitable[_document_service_pb2.ListDocumentsResponse]:
         """Lists documents, newest first."""
 
     @_abc_1.abstractmethod
     def GetDocument(
         self,
         request: _document_service_pb2.GetDocumentRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_document_pb2.Document, _abc.Awaitable[_document_pb2.Document]]:
+        context: _aio.ServicerContext[_document_service_pb2.GetDocumentRequest, _abc.Awaitable[_document_pb2.Document]],
+    ) -> _abc.Awaitable[_document_pb2.Document]:
         """Returns one document. Fails with DOCUMENT_NOT_FOUND."""
 
     @_abc_1.abstractmethod
     def CreateDocument(
         self,
         request: _document_service_pb2.CreateDocumentRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_document_pb2.Document, _abc.Awaitable[_document_pb2.Document]]:
+        context: _aio.ServicerContext[_document_service_pb2.CreateDocumentRequest, _abc.Awaitable[_document_pb2.Document]],
+    ) -> _abc.Awaitable[_document_pb2.Document]:
         """Adds a plain text. It is cut into passages and indexed in the background.
         Fails with ASSISTANT_NOT_FOUND.
         """
@@ -95,8 +62,8 @@ class DocumentServiceServicer(metaclass=_abc_1.ABCMeta):
     def DeleteDocument(
         self,
         request: _document_service_pb2.DeleteDocumentRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
+        context: _aio.ServicerContext[_document_service_pb2.DeleteDocumentRequest, _abc.Awaitable[_empty_pb2.Empty]],
+    ) -> _abc.Awaitable[_empty_pb2.Empty]:
         """Deletes a document and its passages. Fails with DOCUMENT_NOT_FOUND."""
 
-def add_DocumentServiceServicer_to_server(servicer: DocumentServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+def add_DocumentServiceServicer_to_server(servicer: DocumentServiceServicer, server: _aio.Server) -> None: ...

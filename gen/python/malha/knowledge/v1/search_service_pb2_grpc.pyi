@@ -7,21 +7,7 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from malha.knowledge.v1 import search_service_pb2 as _search_service_pb2
 import abc as _abc_1
-import grpc as _grpc
-import sys
-import typing as _typing
 
-if sys.version_info >= (3, 11):
-    from typing import Self as _Self
-else:
-    from typing_extensions import Self as _Self
-
-_T = _typing.TypeVar("_T")
-
-class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
-
-class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
-    ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
@@ -29,19 +15,8 @@ GRPC_VERSION: str
 class SearchServiceStub:
     """Finds what an assistant knows about something."""
 
-    @_typing.overload
-    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
-    @_typing.overload
-    def __new__(cls, channel: _aio.Channel) -> SearchServiceAsyncStub: ...
-    SearchPassages: _grpc.UnaryUnaryMultiCallable[_search_service_pb2.SearchPassagesRequest, _search_service_pb2.SearchPassagesResponse]
-    """Finds the passages most like each query, best first."""
-
-@_typing.type_check_only
-class SearchServiceAsyncStub(SearchServiceStub):
-    """Finds what an assistant knows about something."""
-
     def __init__(self, channel: _aio.Channel) -> None: ...
-    SearchPassages: _aio.UnaryUnaryMultiCallable[_search_service_pb2.SearchPassagesRequest, _search_service_pb2.SearchPassagesResponse]  # type: ignore[assignment]
+    SearchPassages: _aio.UnaryUnaryMultiCallable[_search_service_pb2.SearchPassagesRequest, _search_service_pb2.SearchPassagesResponse]
     """Finds the passages most like each query, best first."""
 
 class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -51,8 +26,8 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
     def SearchPassages(
         self,
         request: _search_service_pb2.SearchPassagesRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_search_service_pb2.SearchPassagesResponse, _abc.Awaitable[_search_service_pb2.SearchPassagesResponse]]:
+        context: _aio.ServicerContext[_search_service_pb2.SearchPassagesRequest, _abc.Awaitable[_search_service_pb2.SearchPassagesResponse]],
+    ) -> _abc.Awaitable[_search_service_pb2.SearchPassagesResponse]:
         """Finds the passages most like each query, best first."""
 
-def add_SearchServiceServicer_to_server(servicer: SearchServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+def add_SearchServiceServicer_to_server(servicer: SearchServiceServicer, server: _aio.Server) -> None: ...

@@ -8,21 +8,7 @@ from grpc import aio as _aio
 from malha.processing.v1 import conversation_pb2 as _conversation_pb2
 from malha.processing.v1 import conversation_service_pb2 as _conversation_service_pb2
 import abc as _abc_1
-import grpc as _grpc
-import sys
-import typing as _typing
 
-if sys.version_info >= (3, 11):
-    from typing import Self as _Self
-else:
-    from typing_extensions import Self as _Self
-
-_T = _typing.TypeVar("_T")
-
-class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
-
-class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
-    ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
@@ -30,41 +16,18 @@ GRPC_VERSION: str
 class ConversationServiceStub:
     """Conversations and what is said in them."""
 
-    @_typing.overload
-    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
-    @_typing.overload
-    def __new__(cls, channel: _aio.Channel) -> ConversationServiceAsyncStub: ...
-    ListConversations: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.ListConversationsRequest, _conversation_service_pb2.ListConversationsResponse]
-    """Lists conversations, the most recently active first."""
-    GetConversation: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.GetConversationRequest, _conversation_pb2.Conversation]
-    """Returns one conversation. Fails with CONVERSATION_NOT_FOUND."""
-    ListMessages: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.ListMessagesRequest, _conversation_service_pb2.ListMessagesResponse]
-    """Lists a conversation's messages, newest first. Fails with CONVERSATION_NOT_FOUND."""
-    SendMessage: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.SendMessageRequest, _conversation_pb2.ConversationMessage]
-    """Sends a text to the customer by the conversation's own channel.
-    Fails with CONVERSATION_NOT_FOUND.
-    """
-    GetTimeline: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.GetTimelineRequest, _conversation_service_pb2.Timeline]
-    """Returns everything that happened under one correlation id, oldest first: the webhook, the
-    messages, the turn, the answer and its delivery. Fails with TIMELINE_NOT_FOUND.
-    """
-
-@_typing.type_check_only
-class ConversationServiceAsyncStub(ConversationServiceStub):
-    """Conversations and what is said in them."""
-
     def __init__(self, channel: _aio.Channel) -> None: ...
-    ListConversations: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.ListConversationsRequest, _conversation_service_pb2.ListConversationsResponse]  # type: ignore[assignment]
+    ListConversations: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.ListConversationsRequest, _conversation_service_pb2.ListConversationsResponse]
     """Lists conversations, the most recently active first."""
-    GetConversation: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.GetConversationRequest, _conversation_pb2.Conversation]  # type: ignore[assignment]
+    GetConversation: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.GetConversationRequest, _conversation_pb2.Conversation]
     """Returns one conversation. Fails with CONVERSATION_NOT_FOUND."""
-    ListMessages: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.ListMessagesRequest, _conversation_service_pb2.ListMessagesResponse]  # type: ignore[assignment]
+    ListMessages: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.ListMessagesRequest, _conversation_service_pb2.ListMessagesResponse]
     """Lists a conversation's messages, newest first. Fails with CONVERSATION_NOT_FOUND."""
-    SendMessage: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.SendMessageRequest, _conversation_pb2.ConversationMessage]  # type: ignore[assignment]
+    SendMessage: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.SendMessageRequest, _conversation_pb2.ConversationMessage]
     """Sends a text to the customer by the conversation's own channel.
     Fails with CONVERSATION_NOT_FOUND.
     """
-    GetTimeline: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.GetTimelineRequest, _conversation_service_pb2.Timeline]  # type: ignore[assignment]
+    GetTimeline: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.GetTimelineRequest, _conversation_service_pb2.Timeline]
     """Returns everything that happened under one correlation id, oldest first: the webhook, the
     messages, the turn, the answer and its delivery. Fails with TIMELINE_NOT_FOUND.
     """
@@ -76,32 +39,32 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
     def ListConversations(
         self,
         request: _conversation_service_pb2.ListConversationsRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_conversation_service_pb2.ListConversationsResponse, _abc.Awaitable[_conversation_service_pb2.ListConversationsResponse]]:
+        context: _aio.ServicerContext[_conversation_service_pb2.ListConversationsRequest, _abc.Awaitable[_conversation_service_pb2.ListConversationsResponse]],
+    ) -> _abc.Awaitable[_conversation_service_pb2.ListConversationsResponse]:
         """Lists conversations, the most recently active first."""
 
     @_abc_1.abstractmethod
     def GetConversation(
         self,
         request: _conversation_service_pb2.GetConversationRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_conversation_pb2.Conversation, _abc.Awaitable[_conversation_pb2.Conversation]]:
+        context: _aio.ServicerContext[_conversation_service_pb2.GetConversationRequest, _abc.Awaitable[_conversation_pb2.Conversation]],
+    ) -> _abc.Awaitable[_conversation_pb2.Conversation]:
         """Returns one conversation. Fails with CONVERSATION_NOT_FOUND."""
 
     @_abc_1.abstractmethod
     def ListMessages(
         self,
         request: _conversation_service_pb2.ListMessagesRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_conversation_service_pb2.ListMessagesResponse, _abc.Awaitable[_conversation_service_pb2.ListMessagesResponse]]:
+        context: _aio.ServicerContext[_conversation_service_pb2.ListMessagesRequest, _abc.Awaitable[_conversation_service_pb2.ListMessagesResponse]],
+    ) -> _abc.Awaitable[_conversation_service_pb2.ListMessagesResponse]:
         """Lists a conversation's messages, newest first. Fails with CONVERSATION_NOT_FOUND."""
 
     @_abc_1.abstractmethod
     def SendMessage(
         self,
         request: _conversation_service_pb2.SendMessageRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_conversation_pb2.ConversationMessage, _abc.Awaitable[_conversation_pb2.ConversationMessage]]:
+        context: _aio.ServicerContext[_conversation_service_pb2.SendMessageRequest, _abc.Awaitable[_conversation_pb2.ConversationMessage]],
+    ) -> _abc.Awaitable[_conversation_pb2.ConversationMessage]:
         """Sends a text to the customer by the conversation's own channel.
         Fails with CONVERSATION_NOT_FOUND.
         """
@@ -110,10 +73,10 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
     def GetTimeline(
         self,
         request: _conversation_service_pb2.GetTimelineRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_conversation_service_pb2.Timeline, _abc.Awaitable[_conversation_service_pb2.Timeline]]:
+        context: _aio.ServicerContext[_conversation_service_pb2.GetTimelineRequest, _abc.Awaitable[_conversation_service_pb2.Timeline]],
+    ) -> _abc.Awaitable[_conversation_service_pb2.Timeline]:
         """Returns everything that happened under one correlation id, oldest first: the webhook, the
         messages, the turn, the answer and its delivery. Fails with TIMELINE_NOT_FOUND.
         """
 
-def add_ConversationServiceServicer_to_server(servicer: ConversationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+def add_ConversationServiceServicer_to_server(servicer: ConversationServiceServicer, server: _aio.Server) -> None: ...

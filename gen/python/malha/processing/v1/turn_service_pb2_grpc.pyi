@@ -7,21 +7,7 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from malha.processing.v1 import turn_service_pb2 as _turn_service_pb2
 import abc as _abc_1
-import grpc as _grpc
-import sys
-import typing as _typing
 
-if sys.version_info >= (3, 11):
-    from typing import Self as _Self
-else:
-    from typing_extensions import Self as _Self
-
-_T = _typing.TypeVar("_T")
-
-class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
-
-class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
-    ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
@@ -29,21 +15,8 @@ GRPC_VERSION: str
 class TurnServiceStub:
     """The last fence before an answer leaves. Internal."""
 
-    @_typing.overload
-    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
-    @_typing.overload
-    def __new__(cls, channel: _aio.Channel) -> TurnServiceAsyncStub: ...
-    ClaimReply: _grpc.UnaryUnaryMultiCallable[_turn_service_pb2.ClaimReplyRequest, _turn_service_pb2.ClaimReplyResponse]
-    """Claims a turn's answer for sending. From then on nothing supersedes it.
-    Asking again for a claimed answer grants it again: the delivery itself happens once.
-    """
-
-@_typing.type_check_only
-class TurnServiceAsyncStub(TurnServiceStub):
-    """The last fence before an answer leaves. Internal."""
-
     def __init__(self, channel: _aio.Channel) -> None: ...
-    ClaimReply: _aio.UnaryUnaryMultiCallable[_turn_service_pb2.ClaimReplyRequest, _turn_service_pb2.ClaimReplyResponse]  # type: ignore[assignment]
+    ClaimReply: _aio.UnaryUnaryMultiCallable[_turn_service_pb2.ClaimReplyRequest, _turn_service_pb2.ClaimReplyResponse]
     """Claims a turn's answer for sending. From then on nothing supersedes it.
     Asking again for a claimed answer grants it again: the delivery itself happens once.
     """
@@ -55,10 +28,10 @@ class TurnServiceServicer(metaclass=_abc_1.ABCMeta):
     def ClaimReply(
         self,
         request: _turn_service_pb2.ClaimReplyRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_turn_service_pb2.ClaimReplyResponse, _abc.Awaitable[_turn_service_pb2.ClaimReplyResponse]]:
+        context: _aio.ServicerContext[_turn_service_pb2.ClaimReplyRequest, _abc.Awaitable[_turn_service_pb2.ClaimReplyResponse]],
+    ) -> _abc.Awaitable[_turn_service_pb2.ClaimReplyResponse]:
         """Claims a turn's answer for sending. From then on nothing supersedes it.
         Asking again for a claimed answer grants it again: the delivery itself happens once.
         """
 
-def add_TurnServiceServicer_to_server(servicer: TurnServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+def add_TurnServiceServicer_to_server(servicer: TurnServiceServicer, server: _aio.Server) -> None: ...

@@ -1,0 +1,123 @@
+"""What the edge reads off the contracts: which RPCs there are, who serves them, who may see them."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import cast
+
+import malha
+from google.api import annotations_pb2
+from google.api.http_pb2 import HttpRule
+from google.protobuf.descriptor import FileDescriptor, MethodDescriptor, ServiceDescriptor
+from google.protobuf.descriptor_pb2 import MethodOptions
+from malha.bus.v1 import options_pb2
+
+PUBLIC = "public"
+"""Scope of an RPC that needs no identity."""
+INTERNAL_SCOPES = frozenset({"service", "operator"})
+"""Scopes that no API key or person can hold."""
+
+
+class ContractError(Exception):
+    """A contract says something that the edge cannot serve."""
+
+
+@dataclass(frozen=True, slots=True)
+class RPC:
+    """One RPC and how the edge treats it."""
+
+    service: str
+    """Full name, e.g. malha.crm.v1.TenantService."""
+    name: str
+    cluster: str
+    """Who serves it: the service's folder name, e.g. crm."""
+    version: str
+    """Of its package, e.g. v1."""
+    rules: tuple[HttpRule, ...]
+    """Its REST bindings; none for an internal RPC."""
+    scope: str
+    repeatable: bool
+    """Whether a second attempt is harmless."""
+
+    @property
+    def path(self) -> str:
+        """Its path in gRPC."""
+        return f"/{self.service}/{self.name}"
+
+
+def load_contracts() -> list[FileDescriptor]:
+    """Every contract in gen/python, by name. No compiler is needed: the generated code carries them."""
+    files = []
+    for root in map(Path, malha.__path__):
+        for path in root.rglob("*_pb2.py"):
+            name = path.relative_to(root.parent).with_suffix("")
+            files.append(import_module(".".join(name.parts)).DESCRIPTOR)
+    return sorted(files, key=lambda file: file.name)
+
+
+def rpcs_of(files: Iterable[FileDescriptor]) -> list[RPC]:
+    """The RPCs that a set of contracts declares."""
+    return [rpc_of(method) for service in services_of(files) for method in service.methods]
+
+
+def services_of(files: Iterable[FileDescriptor]) -> Iterator[ServiceDescriptor]:
+    """The gRPC services that a set of contracts declares."""
+    for file in files:
+        yield from file.services_by_name.values()
+
+
+def rpc_of(method: MethodDescriptor) -> RPC:
+    """What the edge needs to know of an RPC."""
+    service = method.containing_service
+    _, cluster, *_, version = service.full_name.rpartition(".")[0].split(".")
+    rpc = RPC(
+        service=service.full_name,
+        name=method.name,
+        cluster=cluster,
+        version=version,
+        rules=tuple(http_rules(method)),
+        scope=scope_of(method),
+        repeatable=options_of(method).idempotency_level != MethodOptions.IDEMPOTENCY_UNKNOWN,
+    )
+    _check(rpc)
+    return rpc
+
+
+def options_of(method: MethodDescriptor) -> MethodOptions:
+    """The options an RPC was declared with."""
+    return cast(MethodOptions, method.GetOptions())
+
+
+def scope_of(method: MethodDescriptor) -> str:
+    """The scope a caller of an RPC needs; empty when the contract forgot to say."""
+    return options_of(method).Extensions[options_pb2.required_scope]
+
+
+def http_rules(method: MethodDescriptor) -> Iterator[HttpRule]:
+    """An RPC's REST bindings, the first one first."""
+    options = options_of(method)
+    if options.HasExtension(annotations_pb2.http):
+        rule = options.Extensions[annotations_pb2.http]
+        yield rule
+        yield from rule.additional_bindings
+
+
+def verb_and_path(rule: HttpRule) -> tuple[str, str]:
+    """The HTTP verb in lower case, and the path template."""
+    pattern = rule.WhichOneof("pattern")
+    if pattern is None or pattern == "custom":
+        return rule.custom.kind.lower(), rule.custom.path
+    return pattern, getattr(rule, pattern)
+
+
+def _check(rpc: RPC) -> None:
+    if rpc.rules and rpc.scope in INTERNAL_SCOPES:
+        raise ContractError(
+            f"{rpc.service}.{rpc.name} needs the scope {rpc.scope!r}, which nobody outside can "
+            "hold: remove its google.api.http option."
+        )
+    for rule in rpc.rules:
+        path = verb_and_path(rule)[1]
+        if not path.startswith(f"/{rpc.version}/"):
+            raise ContractError(f"{rpc.service}.{rpc.name}: {path} must begin with /{rpc.version}/.")

@@ -1,0 +1,171 @@
+"""What happens to a request on its way through Envoy."""
+
+from envoy.config.accesslog.v3.accesslog_pb2 import AccessLog
+from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
+from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
+from envoy.extensions.access_loggers.stream.v3.stream_pb2 import StdoutAccessLog
+from envoy.extensions.filters.http.buffer.v3.buffer_pb2 import Buffer, BufferPerRoute
+from envoy.extensions.filters.http.grpc_json_transcoder.v3.transcoder_pb2 import GrpcJsonTranscoder
+from envoy.extensions.filters.http.header_mutation.v3.header_mutation_pb2 import HeaderMutation
+from envoy.extensions.filters.http.router.v3.router_pb2 import Router
+from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
+    HttpFilter,
+)
+from envoy.extensions.http.early_header_mutation.header_mutation.v3 import (
+    header_mutation_pb2 as early,
+)
+from google.protobuf.any_pb2 import Any
+from google.protobuf.message import Message
+
+from envoyconf.replies import json_format
+from envoyconf.values import MIB, uint, wrap
+
+BUFFER = "envoy.filters.http.buffer"
+TRANSCODER = "envoy.filters.http.grpc_json_transcoder"
+HEADERS = "envoy.filters.http.header_mutation"
+ROUTER = "envoy.filters.http.router"
+
+MAX_BODY = 1 * MIB
+MAX_WEBHOOK_BODY = 4 * MIB
+MAX_ANSWER = 16 * MIB
+
+ORIGINAL_PATH = "x-envoy-original-path"
+"""Set by the transcoder: the path as the client wrote it."""
+CORRELATION = "x-correlation-id"
+
+# No service believes any of these, and none shall be tempted to.
+SPOOFABLE_PREFIXES = (
+    "x-actor-",
+    "x-internal-",
+    "x-malha-",
+    "x-mesh-",
+    "x-tenant-",
+    "x-user-",
+    "x-workspace-",
+)
+SPOOFABLE = (ORIGINAL_PATH, "x-envoy-original-method", "x-tenant", "x-user", "x-workspace")
+# The trace begins here: a stranger's would join ours with anybody's.
+FOREIGN_TRACE = ("traceparent", "tracestate", "baggage", "b3")
+
+GRPC_ANSWER_HEADERS = (
+    "grpc-status",
+    "grpc-message",
+    "grpc-status-details-bin",
+    "grpc-encoding",
+    "grpc-accept-encoding",
+)
+
+
+def rest_filters(services: list[str], descriptors: bytes) -> list[HttpFilter]:
+    """REST and web: answers lose their gRPC headers, bodies have a limit, JSON becomes gRPC."""
+    return [
+        # First in the list is last for answers: it sees what the transcoder made of them.
+        _filter(HEADERS, _header_hygiene()),
+        _filter(BUFFER, Buffer(max_request_bytes=uint(MAX_BODY))),
+        _filter(TRANSCODER, _transcoder(services, descriptors)),
+        router(),
+    ]
+
+
+def grpc_filters() -> list[HttpFilter]:
+    """gRPC: answers go through as they are."""
+    mutation = HeaderMutation()
+    _correlate(mutation)
+    return [_filter(HEADERS, mutation), router()]
+
+
+def router() -> HttpFilter:
+    """Sends the request to its cluster."""
+    return _filter(ROUTER, Router(suppress_envoy_headers=True))
+
+
+def webhook_buffer() -> Any:
+    """The body limit of webhooks, for a route."""
+    return wrap(BufferPerRoute(buffer=Buffer(max_request_bytes=uint(MAX_WEBHOOK_BODY))))
+
+
+def strip_spoofable_headers() -> TypedExtensionConfig:
+    """Removes, before anything looks at the request, headers that only we may set."""
+    mutation = early.HeaderMutation()
+    for name in (*SPOOFABLE, *FOREIGN_TRACE, *GRPC_ANSWER_HEADERS[:3]):
+        mutation.mutations.add(remove=name)
+    for prefix in SPOOFABLE_PREFIXES:
+        mutation.mutations.add().remove_on_match.key_matcher.prefix = prefix
+    return TypedExtensionConfig(name="strip-spoofable-headers", typed_config=wrap(mutation))
+
+
+def access_log(*, grpc: bool) -> AccessLog:
+    """One JSON line for each request. No query string: search words are what people wrote."""
+    fields: dict[str, object] = {
+        "timestamp": "%START_TIME%",
+        "logger": "envoy.access",
+        "event": "request",
+        "request_id": "%REQ(X-REQUEST-ID)%",
+        "correlation_id": "%REQ(X-CORRELATION-ID):64%",
+        "method": "%REQ(X-ENVOY-ORIGINAL-METHOD?:METHOD):16%",
+        "path": "%PATH(NQ:ORIG_OR_PATH):256%",
+        "rpc": "%PATH(NQ:PATH):256%",
+        "status": "%RESPONSE_CODE%",
+        "flags": "%RESPONSE_FLAGS%",
+        "details": "%RESPONSE_CODE_DETAILS%",
+        "milliseconds": "%DURATION%",
+        "bytes_in": "%BYTES_RECEIVED%",
+        "bytes_out": "%BYTES_SENT%",
+        "cluster": "%UPSTREAM_CLUSTER%",
+        "address": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
+    }
+    if grpc:
+        fields["grpc_status"] = "%GRPC_STATUS(SNAKE_STRING)%"
+    log = StdoutAccessLog(log_format=json_format(fields))
+    return AccessLog(name="envoy.access_loggers.stdout", typed_config=wrap(log))
+
+
+def _header_hygiene() -> HeaderMutation:
+    mutation = HeaderMutation()
+    _correlate(mutation)
+    for name in GRPC_ANSWER_HEADERS:
+        mutation.mutations.response_mutations.add(remove=name)
+        mutation.mutations.response_trailers_mutations.add(remove=name)
+    _append(mutation.mutations.response_mutations, "x-content-type-options", "nosniff")
+    return mutation
+
+
+def _correlate(mutation: HeaderMutation) -> None:
+    # The caller's own id, cut to what a service accepts; without one, the request's.
+    _append(
+        mutation.mutations.request_mutations, CORRELATION, "%REQ(X-CORRELATION-ID?X-REQUEST-ID):64%"
+    )
+    _append(mutation.mutations.response_mutations, CORRELATION, "%REQ(X-CORRELATION-ID)%")
+
+
+def _append(mutations: list[Message], name: str, value: str) -> None:
+    mutations.add(
+        append=HeaderValueOption(
+            header=HeaderValue(key=name, value=value),
+            append_action=HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD,
+        )
+    )
+
+
+def _transcoder(services: list[str], descriptors: bytes) -> GrpcJsonTranscoder:
+    return GrpcJsonTranscoder(
+        proto_descriptor_bin=descriptors,
+        services=services,
+        convert_grpc_status=True,
+        case_insensitive_enum_parsing=True,
+        query_param_unescape_plus=True,
+        match_unregistered_custom_verb=True,
+        url_unescape_spec=GrpcJsonTranscoder.ALL_CHARACTERS_EXCEPT_SLASH,
+        print_options=GrpcJsonTranscoder.PrintOptions(always_print_primitive_fields=True),
+        request_validation_options=GrpcJsonTranscoder.RequestValidationOptions(
+            reject_unknown_method=True,
+            reject_unknown_query_parameters=True,
+            reject_binding_body_field_collisions=True,
+        ),
+        max_request_body_size=uint(MAX_BODY),
+        max_response_body_size=uint(MAX_ANSWER),
+    )
+
+
+def _filter(name: str, config: Message) -> HttpFilter:
+    return HttpFilter(name=name, typed_config=wrap(config))

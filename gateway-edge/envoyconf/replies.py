@@ -1,0 +1,91 @@
+"""What Envoy itself answers: the same google.rpc.Status that services answer with."""
+
+from dataclasses import dataclass
+
+from envoy.config.accesslog.v3.accesslog_pb2 import ComparisonFilter
+from envoy.config.core.v3.base_pb2 import RuntimeUInt32
+from envoy.config.core.v3.substitution_format_string_pb2 import SubstitutionFormatString
+from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
+    LocalReplyConfig,
+    ResponseMapper,
+)
+from google.protobuf.json_format import ParseDict
+from google.rpc import code_pb2
+
+DOMAIN = "malha"
+TYPE = "type.googleapis.com/google.rpc."
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A request that Envoy refuses."""
+
+    http: int
+    code: int
+    reason: str
+    message: str
+
+
+UNAVAILABLE = "This is not available right now; trying again may help."
+# What Envoy would say of itself names sockets and resets: only the log is told.
+REFUSALS = (
+    Refusal(
+        400,
+        code_pb2.INVALID_ARGUMENT,
+        "REQUEST_INVALID",
+        "The request is not valid. %LOCAL_REPLY_BODY%",
+    ),
+    Refusal(403, code_pb2.PERMISSION_DENIED, "FORBIDDEN", "This is not allowed."),
+    Refusal(404, code_pb2.NOT_FOUND, "ROUTE_NOT_FOUND", "There is no such route."),
+    Refusal(408, code_pb2.DEADLINE_EXCEEDED, "REQUEST_TOO_SLOW", "The request took too long."),
+    Refusal(413, code_pb2.INVALID_ARGUMENT, "BODY_TOO_LARGE", "The body is too large."),
+    Refusal(426, code_pb2.INVALID_ARGUMENT, "PROTOCOL_TOO_OLD", "HTTP/1.1 or newer is needed."),
+    Refusal(429, code_pb2.RESOURCE_EXHAUSTED, "TOO_MANY_REQUESTS", "Too many requests."),
+    Refusal(431, code_pb2.INVALID_ARGUMENT, "HEADERS_TOO_LARGE", "The headers are too large."),
+    Refusal(500, code_pb2.INTERNAL, "INTERNAL", "Something went wrong on our side."),
+    Refusal(502, code_pb2.UNAVAILABLE, "SERVICE_UNAVAILABLE", UNAVAILABLE),
+    Refusal(503, code_pb2.UNAVAILABLE, "SERVICE_UNAVAILABLE", UNAVAILABLE),
+    Refusal(504, code_pb2.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED", "There was not enough time."),
+)
+
+
+def local_replies() -> LocalReplyConfig:
+    """Bodies of the answers that no service gave."""
+    return LocalReplyConfig(
+        mappers=[_mapper(refusal) for refusal in REFUSALS],
+        # Whatever Envoy may think of next is still JSON.
+        body_format=_body(Refusal(0, code_pb2.UNKNOWN, "REFUSED", "The request was refused.")),
+    )
+
+
+def json_format(fields: dict[str, object]) -> SubstitutionFormatString:
+    """A JSON object with Envoy's placeholders in it."""
+    return ParseDict(
+        {"json_format": fields, "omit_empty_values": True}, SubstitutionFormatString()
+    )
+
+
+def _mapper(refusal: Refusal) -> ResponseMapper:
+    mapper = ResponseMapper(body_format_override=_body(refusal))
+    mapper.filter.status_code_filter.comparison.CopyFrom(
+        ComparisonFilter(
+            op=ComparisonFilter.EQ,
+            value=RuntimeUInt32(
+                default_value=refusal.http, runtime_key=f"malha.refusal.{refusal.http}"
+            ),
+        )
+    )
+    return mapper
+
+
+def _body(refusal: Refusal) -> SubstitutionFormatString:
+    return json_format(
+        {
+            "code": refusal.code,
+            "message": refusal.message,
+            "details": [
+                {"@type": TYPE + "ErrorInfo", "reason": refusal.reason, "domain": DOMAIN},
+                {"@type": TYPE + "RequestInfo", "requestId": "%REQ(X-REQUEST-ID)%"},
+            ],
+        }
+    )

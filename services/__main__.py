@@ -1,0 +1,143 @@
+"""What an operator does to the mesh as a whole: python -m services <command>.
+
+migrate       create the services' roles and bring the schema up to date
+topology      create the bus's streams and durables
+nats-config   print the NATS server's configuration; public nkeys as JSON on standard input
+seed          create the demo tenant, or go on with the one printed before, given as JSON on
+              standard input; prints what is needed to reach it
+dead-letters  list what the bus gave up on; with --send-again ID, try one again
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.kit.bus import connect
+from services.kit.settings import KitSettings, read_settings
+
+
+class OperatorSettings(BaseSettings):
+    """What the operator's commands need beside what every process needs."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MALHA_", extra="ignore", use_attribute_docstrings=True
+    )
+
+    database_passwords: dict[str, SecretStr] = Field(default_factory=dict)
+    """Passwords of the services' roles: JSON, role to password."""
+    sandbox_url: str = "http://127.0.0.1:8090"
+    """Where the stand-in of Meta's Graph API is, for the demo tenant."""
+    nats_replicas: int = Field(default=1, ge=1, le=5)
+    """Copies of each stream; 3 in production."""
+
+
+async def _migrate() -> None:
+    from services.kit.migrate import migrate
+    from services.registry import migrations
+
+    settings, own = read_settings(KitSettings), read_settings(OperatorSettings)
+    assert settings.database_url is not None, "MALHA_DATABASE_URL is needed"
+    passwords = {role: value.get_secret_value() for role, value in own.database_passwords.items()}
+    await migrate(settings.database_url.get_secret_value(), migrations(), passwords)
+
+
+async def _topology() -> None:
+    from services.kit.topology import create
+    from services.registry import services
+
+    settings, own = read_settings(KitSettings), read_settings(OperatorSettings)
+    assert settings.nats_url is not None, "MALHA_NATS_URL is needed"
+    assert settings.nats_seed is not None, "MALHA_NATS_SEED is needed"
+    client = await connect(
+        settings.nats_url, service="operator", seed=settings.nats_seed.get_secret_value()
+    )
+    try:
+        await create(client, services(), replicas=own.nats_replicas)
+    finally:
+        await client.close()
+
+
+def _nats_config(options: argparse.Namespace) -> None:
+    from services.kit.topology import nats_conf
+    from services.registry import services
+
+    keys = json.load(sys.stdin)
+    print(
+        nats_conf(
+            services(),
+            keys,
+            listen=options.listen,
+            store=options.store,
+            http_port=options.http_port,
+        )
+    )
+
+
+async def _seed() -> None:
+    from services.demo.seed import seed
+
+    own = read_settings(OperatorSettings)
+    before = "" if sys.stdin.isatty() else sys.stdin.read()
+    told = await seed(
+        read_settings(KitSettings), own.sandbox_url, json.loads(before) if before else {}
+    )
+    print(json.dumps(told))
+
+
+async def _dead_letters(options: argparse.Namespace) -> None:
+    from services.kit.deadletters import list_dead_letters, send_again
+
+    settings = read_settings(KitSettings)
+    assert settings.nats_url is not None, "MALHA_NATS_URL is needed"
+    assert settings.nats_seed is not None, "MALHA_NATS_SEED is needed"
+    client = await connect(
+        settings.nats_url, service="operator", seed=settings.nats_seed.get_secret_value()
+    )
+    try:
+        if options.send_again:
+            await send_again(client, options.send_again)
+        else:
+            for letter in await list_dead_letters(client):
+                print(json.dumps(letter))
+    finally:
+        await client.close()
+
+
+def main() -> None:
+    """Run one command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m services",
+        description=__doc__,
+        formatter_class=argparse.RawTextHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name in ("migrate", "topology", "seed"):
+        commands.add_parser(name)
+    nats = commands.add_parser("nats-config")
+    nats.add_argument("--listen", required=True)
+    nats.add_argument("--store", required=True)
+    nats.add_argument("--http-port", type=int)
+    letters = commands.add_parser("dead-letters")
+    letters.add_argument("--send-again", type=int, metavar="ID")
+    options = parser.parse_args()
+    match options.command:
+        case "migrate":
+            asyncio.run(_migrate())
+        case "topology":
+            asyncio.run(_topology())
+        case "nats-config":
+            _nats_config(options)
+        case "seed":
+            asyncio.run(_seed())
+        case "dead-letters":
+            asyncio.run(_dead_letters(options))
+
+
+if __name__ == "__main__":
+    main()

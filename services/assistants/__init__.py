@@ -1,0 +1,1 @@
+"""How assistants behave: their configuration, and every version it has had."""

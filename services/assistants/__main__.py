@@ -1,0 +1,6 @@
+"""python -m services.assistants"""
+
+from services.assistants.service import SERVICE
+from services.kit.service import run
+
+run(SERVICE)

@@ -1,0 +1,1 @@
+"""Tenants and identity: the business side."""

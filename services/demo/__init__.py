@@ -1,0 +1,1 @@
+"""The demo tenant: a fictional shop, "Loja Aurora", with an assistant that knows its policies."""

@@ -1,0 +1,64 @@
+-- insert_route
+-- Takes the account, unless it is connected already, by this tenant or another.
+INSERT INTO ingestion.connection_routes (connection_id, tenant_id, channel, external_id)
+VALUES ($1, current_tenant(), $2, $3)
+ON CONFLICT (channel, external_id) DO NOTHING;
+
+-- insert_connection
+-- Connects a channel.
+INSERT INTO ingestion.connections
+  (id, workspace_id, channel, display_name, external_id, account_id, assistant_id, config,
+   create_time, update_time)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
+RETURNING id, workspace_id, channel, display_name, 'CONNECTION_STATUS_' || upper(status::text) AS status,
+          external_id, account_id, assistant_id, create_time, update_time;
+
+-- update_connection
+-- Changes what is given: NULL leaves. $6 clears the assistant. A workspace of '' sees all.
+UPDATE ingestion.connections
+   SET display_name = coalesce($3, display_name),
+       status = coalesce($4::text::ingestion.connection_status, status),
+       assistant_id = CASE WHEN $6::boolean THEN NULL ELSE coalesce($5::uuid, assistant_id) END,
+       update_time = $7
+ WHERE id = $1
+   AND ($2::text = '' OR workspace_id = nullif($2::text, '')::uuid)
+RETURNING id, workspace_id, channel, display_name, 'CONNECTION_STATUS_' || upper(status::text) AS status,
+          external_id, account_id, assistant_id, create_time, update_time;
+
+-- connection
+-- One connection. A workspace of '' sees all.
+SELECT id, workspace_id, channel, display_name, 'CONNECTION_STATUS_' || upper(status::text) AS status,
+       external_id, account_id, assistant_id, create_time, update_time
+  FROM ingestion.connections
+ WHERE id = $1
+   AND ($2::text = '' OR workspace_id = nullif($2::text, '')::uuid);
+
+-- list_connections
+-- One page, newest first. $2 is the last id already shown. A workspace of '' sees all.
+SELECT id, workspace_id, channel, display_name, 'CONNECTION_STATUS_' || upper(status::text) AS status,
+       external_id, account_id, assistant_id, create_time, update_time
+  FROM ingestion.connections
+ WHERE ($1::text = '' OR workspace_id = nullif($1::text, '')::uuid)
+   AND ($2::uuid IS NULL OR id < $2)
+ ORDER BY id DESC
+ LIMIT $3;
+
+-- tenant_of_connection
+-- Whose a connection is, before the tenant is known.
+SELECT tenant_id
+  FROM ingestion.connection_routes
+ WHERE connection_id = $1;
+
+-- connection_of_account
+-- Which connection an account's items belong to, before the tenant is known.
+SELECT connection_id
+  FROM ingestion.connection_routes
+ WHERE channel = $1
+   AND external_id = $2;
+
+-- sealed_connection
+-- A connection with its sealed configuration.
+SELECT id, tenant_id, workspace_id, channel, status = 'active' AS active, external_id, account_id,
+       assistant_id, config
+  FROM ingestion.connections
+ WHERE id = $1;

@@ -1,0 +1,1 @@
+"""The shared library: one concern per file. It knows no service."""

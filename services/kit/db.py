@@ -1,0 +1,264 @@
+"""PostgreSQL: tenant transactions, and the outbox and timers that commit with them.
+
+The tenant is set per transaction, from the verified identity; forced row level security does the
+rest. A transaction costs three round trips beside its queries' own: BEGIN with the tenant, the
+outbox when something is emitted, COMMIT.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import asyncpg
+from google.protobuf.message import Message
+
+from services.kit.errors import AppError, Unavailable
+from services.kit.ids import new_id
+from services.kit.log import get_logger
+from services.kit.outbox import Outgoing, Stamp, outgoing
+
+Record: TypeAlias = Mapping[str, Any]
+
+log = get_logger(__name__)
+
+_ACQUIRE_SECONDS = 5.0
+_STATEMENT_SECONDS = 10.0
+_NO_TENANT = ""
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database does not answer."""
+
+
+class TransactionConflict(Unavailable):
+    """Another transaction was in the way; trying again helps."""
+
+
+# What asyncpg raises when the server is away, starting, stopping, or was killed.
+_AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.QueryCanceledError,
+)
+_CONFLICT = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+
+
+@dataclass(slots=True)
+class Transaction:
+    """One transaction of one tenant. What it emits is committed with it, or not at all."""
+
+    _connection: Any
+    _schema: str
+    _stamp: Stamp
+    _outbox: list[Outgoing] = field(default_factory=list)
+    _timers: list[tuple[str, str, str, str, str, datetime]] = field(default_factory=list)
+    _disarmed: list[tuple[str, str]] = field(default_factory=list)
+    _after: list[Callable[[], Awaitable[None] | None]] = field(default_factory=list)
+
+    async def one(self, query: str, *args: Any, missing: AppError | None = None) -> Record:
+        """The one row. Raises `missing` when there is none."""
+        row = await self._connection.fetchrow(query, *args)
+        if row is None:
+            raise missing or LookupError("the query returned no row")
+        return row
+
+    async def maybe(self, query: str, *args: Any) -> Record | None:
+        """The row, if there is one."""
+        return await self._connection.fetchrow(query, *args)
+
+    async def all(self, query: str, *args: Any) -> list[Record]:
+        """Every row."""
+        rows: list[Record] = await self._connection.fetch(query, *args)
+        return rows
+
+    async def value(self, query: str, *args: Any) -> Any:
+        """The first column of the first row; None when there is none."""
+        return await self._connection.fetchval(query, *args)
+
+    async def run(self, query: str, *args: Any) -> int:
+        """How many rows were changed."""
+        tag: str = await self._connection.execute(query, *args)
+        return int(tag.rpartition(" ")[2]) if tag[-1:].isdigit() else 0
+
+    async def switch(self, tenant_id: str, workspace_id: str = "") -> None:
+        """Go on as another tenant, in the same commit. Only for calls that span tenants."""
+        await self._connection.execute(
+            f"SET LOCAL app.tenant_id = '{_uuid(tenant_id)}'"  # A UUID by now: nothing to inject.
+        )
+        self._stamp = Stamp(tenant_id, workspace_id, self._stamp.correlation_id, self._stamp.cause)
+
+    def emit(self, event: Message, *, correlation_id: str | None = None) -> None:
+        """Tell the world, if and when this commits."""
+        self._outbox.append(outgoing(event, "event", self._stamp.with_correlation(correlation_id)))
+
+    def send(self, command: Message, *, key: str = "-", correlation_id: str | None = None) -> None:
+        """Ask for work, if and when this commits."""
+        stamp = self._stamp.with_correlation(correlation_id)
+        self._outbox.append(outgoing(command, "command", stamp, key))
+
+    def arm(self, kind: str, id: str, due: datetime) -> None:
+        """Have `@on_timer(kind)` called with this id once it is due, until it disarms."""
+        stamp = self._stamp
+        self._timers.append(
+            (kind, id, stamp.tenant_id, stamp.workspace_id, stamp.correlation_id, due)
+        )
+
+    def disarm(self, kind: str, id: str) -> None:
+        """Forget a timer; forgetting one that is not armed is fine."""
+        self._disarmed.append((kind, id))
+
+    def after_commit(self, callback: Callable[[], Awaitable[None] | None]) -> None:
+        """Run something once this has committed: a hint, never something that matters."""
+        self._after.append(callback)
+
+    async def flush(self) -> bool:
+        """Write what was emitted and armed; True when the relay has something to do."""
+        if self._timers:
+            await self._connection.execute(
+                f"""INSERT INTO {self._schema}.timers
+                      (kind, id, tenant_id, workspace_id, correlation_id, due_time)
+                    SELECT * FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::text[], $5::text[],
+                                         $6::timestamptz[])
+                    ON CONFLICT (kind, id) DO UPDATE SET due_time = excluded.due_time""",
+                *_columns(_last_of_each(self._timers), 6),
+            )
+        if self._disarmed:
+            await self._connection.execute(
+                f"""DELETE FROM {self._schema}.timers t
+                     USING unnest($1::text[], $2::uuid[]) AS gone (kind, id)
+                     WHERE t.kind = gone.kind AND t.id = gone.id""",
+                *_columns(self._disarmed, 2),
+            )
+        if self._outbox:
+            await self._connection.execute(
+                f"""INSERT INTO {self._schema}.outbox (message_id, subject, headers, payload)
+                    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[])""",
+                *_columns([(new_id(), o.subject, o.headers, o.payload) for o in self._outbox], 4),
+            )
+        return bool(self._outbox)
+
+    async def settled(self) -> None:
+        for callback in self._after:
+            result = callback()
+            if inspect.isawaitable(result):
+                await result
+
+
+class Database:
+    """A pool of connections as the service's own role, which owns nothing."""
+
+    def __init__(self, pool: asyncpg.Pool, schema: str) -> None:
+        self.pool = pool
+        self.schema = schema
+        self.outbox_ready = asyncio.Event()
+
+    @classmethod
+    async def connect(cls, url: str, *, service: str, size: int) -> Database:
+        """Open the pool. Raises DatabaseUnavailable."""
+        try:
+            pool = await asyncpg.create_pool(
+                url,
+                min_size=min(4, size),
+                max_size=size,
+                init=_prepare_connection,
+                reset=_reset_connection,
+                command_timeout=_STATEMENT_SECONDS,
+                server_settings={
+                    "application_name": f"malha-{service}",
+                    "statement_timeout": str(int(_STATEMENT_SECONDS * 1000)),
+                    "idle_in_transaction_session_timeout": "15000",
+                    "jit": "off",  # Short queries: compiling them costs more than running them.
+                },
+            )
+        except (*_AWAY, asyncpg.PostgresError) as error:
+            raise DatabaseUnavailable from error
+        return cls(pool, service)
+
+    @asynccontextmanager
+    async def transaction(
+        self, stamp: Stamp, *, readonly: bool = False
+    ) -> AsyncIterator[Transaction]:
+        """A transaction as the stamp's tenant. Raises DatabaseUnavailable, TransactionConflict."""
+        tenant = _uuid(stamp.tenant_id) if stamp.tenant_id else _NO_TENANT
+        mode = " READ ONLY" if readonly else ""
+        try:
+            async with self.pool.acquire(timeout=_ACQUIRE_SECONDS) as connection:
+                await connection.execute(f"BEGIN{mode}; SET LOCAL app.tenant_id = '{tenant}'")
+                tx = Transaction(connection, self.schema, stamp)
+                try:
+                    yield tx
+                    emitted = await tx.flush()
+                except BaseException:
+                    await _rollback(connection)
+                    raise
+                await connection.execute("COMMIT")
+        except AppError:
+            raise
+        except _CONFLICT as error:
+            raise TransactionConflict from error
+        except _AWAY as error:
+            raise DatabaseUnavailable from error
+        if emitted:
+            self.outbox_ready.set()
+        await tx.settled()
+
+    async def check(self) -> None:
+        """Raise DatabaseUnavailable unless the database answers within a second."""
+        try:
+            async with self.pool.acquire(timeout=1) as connection:
+                await connection.fetchval("SELECT 1", timeout=1)
+        except _AWAY as error:
+            raise DatabaseUnavailable from error
+
+    async def close(self) -> None:
+        try:
+            await asyncio.wait_for(self.pool.close(), 5)
+        except TimeoutError:
+            self.pool.terminate()
+
+
+async def _prepare_connection(connection: Any) -> None:
+    await connection.set_type_codec(
+        "uuid", encoder=str, decoder=str, schema="pg_catalog", format="text"
+    )
+
+
+async def _reset_connection(connection: Any) -> None:
+    # Nothing outlives a transaction (SET LOCAL only), so the default reset, a round trip for each
+    # release, buys nothing. A transaction left open would, and is closed here.
+    if connection.is_in_transaction():
+        await connection.execute("ROLLBACK")
+
+
+async def _rollback(connection: Any) -> None:
+    # Shielded: a cancelled call must not give a connection back in the middle of a transaction.
+    try:
+        await asyncio.shield(connection.execute("ROLLBACK", timeout=2))
+    except Exception:
+        connection.terminate()
+
+
+def _uuid(text: str) -> str:
+    return str(UUID(text))
+
+
+def _columns(rows: list[Any], width: int) -> list[list[Any]]:
+    return [[row[i] for row in rows] for i in range(width)]
+
+
+def _last_of_each(timers: list[Any]) -> list[Any]:
+    # ON CONFLICT cannot touch a row twice in one statement.
+    return list({(timer[0], timer[1]): timer for timer in timers}.values())

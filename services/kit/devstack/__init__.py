@@ -1,0 +1,1 @@
+"""Starts the mesh from installed programs, for `make dev` and `make up` and for tests alike."""

@@ -1,0 +1,193 @@
+"""One class per error: its name is the reason, its docstring the message, its base class the rest.
+
+The base class decides the gRPC code, and whether the bus tries again. Everything that is not an
+AppError is a bug: callers see INTERNAL and a generic text, the log has the stack trace.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+import grpc
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.rpc import error_details_pb2, status_pb2
+
+DOMAIN = "malha"
+
+
+class AppError(Exception):
+    """Something went wrong."""
+
+    code: ClassVar[grpc.StatusCode] = grpc.StatusCode.UNKNOWN
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, *, retry_after: float | None = None, **metadata: object) -> None:
+        self.metadata = {name: str(value) for name, value in metadata.items()}
+        self.retry_after = retry_after
+        self.reason = _screaming_snake(type(self).__name__)
+        self.message = " ".join((type(self).__doc__ or "").split()).format(**self.metadata)
+        super().__init__(self.message)
+
+    def violations(self) -> Iterable[tuple[str, str]]:
+        """Fields at fault and what was expected of them."""
+        return ()
+
+
+class InvalidArgument(AppError):
+    """The request is not valid."""
+
+    code = grpc.StatusCode.INVALID_ARGUMENT
+
+
+class FailedPrecondition(AppError):
+    """The state of things does not allow it."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+
+
+class NotFound(AppError):
+    """There is no such thing."""
+
+    code = grpc.StatusCode.NOT_FOUND
+
+
+class AlreadyExists(AppError):
+    """There is one already."""
+
+    code = grpc.StatusCode.ALREADY_EXISTS
+
+
+class Aborted(AppError):
+    """Somebody else was faster."""
+
+    code = grpc.StatusCode.ABORTED
+
+
+class PermissionDenied(AppError):
+    """The caller may not do this."""
+
+    code = grpc.StatusCode.PERMISSION_DENIED
+
+
+class Unauthenticated(AppError):
+    """The caller is not known."""
+
+    code = grpc.StatusCode.UNAUTHENTICATED
+
+
+class ResourceExhausted(AppError):
+    """The caller has used up what it may."""
+
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED
+    retryable = True
+
+
+class Unavailable(AppError):
+    """Something this depends on is not available; trying again may help."""
+
+    code = grpc.StatusCode.UNAVAILABLE
+    retryable = True
+
+
+class InvalidRequest(InvalidArgument):
+    """The request has invalid fields: {fields}."""
+
+    def __init__(self, violations: Iterable[tuple[str, str]]) -> None:
+        self._violations = tuple(violations)
+        super().__init__(fields=", ".join(dict.fromkeys(field for field, _ in self._violations)))
+
+    def violations(self) -> Iterable[tuple[str, str]]:
+        return self._violations
+
+
+class DeadlineExceeded(AppError):
+    """There was not enough time."""
+
+    code = grpc.StatusCode.DEADLINE_EXCEEDED
+    retryable = True
+
+
+_BY_CODE: dict[grpc.StatusCode, type[AppError]] = {
+    kind.code: kind
+    for kind in (
+        InvalidArgument,
+        FailedPrecondition,
+        NotFound,
+        AlreadyExists,
+        Aborted,
+        PermissionDenied,
+        Unauthenticated,
+        ResourceExhausted,
+        DeadlineExceeded,
+        Unavailable,
+    )
+}
+
+
+def to_status(error: AppError, request_id: str) -> status_pb2.Status:
+    """The error as every caller sees it: google.rpc.Status with ErrorInfo and RequestInfo."""
+    details: list[Any] = [
+        error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata)
+    ]
+    if fields := list(error.violations()):
+        details.append(
+            error_details_pb2.BadRequest(
+                field_violations=[
+                    error_details_pb2.BadRequest.FieldViolation(field=field, description=text)
+                    for field, text in fields
+                ]
+            )
+        )
+    if error.retry_after is not None:
+        retry = error_details_pb2.RetryInfo()
+        retry.retry_delay.FromMilliseconds(int(error.retry_after * 1000))
+        details.append(retry)
+    return status(error.code, error.message, request_id, *details)
+
+
+def internal_status(request_id: str) -> status_pb2.Status:
+    """What a caller sees of a bug: that there is one, and the id to quote."""
+    return status(
+        grpc.StatusCode.INTERNAL,
+        "Something went wrong on our side.",
+        request_id,
+        error_details_pb2.ErrorInfo(reason="INTERNAL", domain=DOMAIN),
+    )
+
+
+def status(
+    code: grpc.StatusCode, message: str, request_id: str, *details: Any
+) -> status_pb2.Status:
+    """A google.rpc.Status that ends with the request's id."""
+    packed = []
+    for detail in (*details, error_details_pb2.RequestInfo(request_id=request_id)):
+        item = AnyMessage()
+        item.Pack(detail)
+        packed.append(item)
+    return status_pb2.Status(code=code.value[0], message=message, details=packed)
+
+
+def from_rpc_error(error: grpc.aio.AioRpcError) -> AppError:
+    """A peer's refusal as an error of ours, with the peer's own reason kept."""
+    made = _BY_CODE.get(error.code(), Unavailable)()
+    made.message = error.details() or made.message
+    made.reason = f"PEER_{error.code().name}"
+    made.args = (made.message,)
+    for name, value in error.trailing_metadata() or ():
+        if name == "grpc-status-details-bin" and isinstance(value, bytes):
+            _adopt_details(made, status_pb2.Status.FromString(value))
+    return made
+
+
+def _adopt_details(error: AppError, remote: status_pb2.Status) -> None:
+    info = error_details_pb2.ErrorInfo()
+    for detail in remote.details:
+        if detail.Unpack(info):
+            error.reason = info.reason
+            error.metadata = dict(info.metadata)
+
+
+def _screaming_snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).upper()

@@ -1,0 +1,96 @@
+"""What leaves a service: written in the transaction it belongs to, published by a relay.
+
+Subjects come from the descriptors: nobody types one.
+  evt.<service>.<tenant>.<event>           e.g. evt.crm.<tenant>.tenant_updated
+  cmd.<service>.<tenant>.<key>.<command>   the service that handles it, and a key to tell apart by
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Literal
+
+import orjson
+from google.protobuf.descriptor import Descriptor
+from google.protobuf.message import Message
+from malha.bus.v1 import options_pb2
+
+from services.kit.validate import validate
+
+Kind = Literal["event", "command"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Whose a transaction is, and what it belongs to: carried in headers, never in messages."""
+
+    tenant_id: str
+    workspace_id: str
+    correlation_id: str
+    cause: str
+    """The id of the bus message or request that led here."""
+
+    def with_correlation(self, correlation_id: str | None) -> Stamp:
+        return replace(self, correlation_id=correlation_id) if correlation_id else self
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A row of the outbox."""
+
+    subject: str
+    headers: str
+    payload: bytes
+
+
+class NotOnTheBus(Exception):
+    """The message has no (event) or (command) option; raised in the first test that sends it."""
+
+
+def outgoing(message: Message, kind: Kind, stamp: Stamp, key: str = "-") -> Outgoing:
+    """The outbox row of a message. Raises NotOnTheBus, InvalidRequest."""
+    descriptor = message.DESCRIPTOR
+    if kind_of(descriptor) != kind:
+        raise NotOnTheBus(f"{descriptor.full_name} is not declared as {kind}")
+    validate(message)
+    headers = {
+        "type": descriptor.full_name,
+        "tenant": stamp.tenant_id,
+        "workspace": stamp.workspace_id,
+        "correlation-id": stamp.correlation_id,
+        "causation-id": stamp.cause,
+    }
+    return Outgoing(
+        subject(descriptor, stamp.tenant_id, key),
+        orjson.dumps(headers).decode(),
+        message.SerializeToString(),
+    )
+
+
+@lru_cache(maxsize=1024)
+def kind_of(descriptor: Descriptor) -> Kind | None:
+    """Whether a message is an event, a command, or neither."""
+    options = descriptor.GetOptions()
+    if options.HasExtension(options_pb2.event):
+        return "event"
+    return "command" if options.HasExtension(options_pb2.command) else None
+
+
+def subject(descriptor: Descriptor, tenant: str, key: str = "*") -> str:
+    """The subject of a message; with '*' for tenant and key, the filter that matches them all."""
+    service, name = address(descriptor)
+    if kind_of(descriptor) == "event":
+        return f"evt.{service}.{tenant}.{name}"
+    return f"cmd.{service}.{tenant}.{key}.{name}"
+
+
+@lru_cache(maxsize=1024)
+def address(descriptor: Descriptor) -> tuple[str, str]:
+    """The service that owns a message, and the message's name in snake case."""
+    return descriptor.file.package.split(".")[1], snake_case(descriptor.name)
+
+
+def snake_case(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

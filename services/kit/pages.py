@@ -1,0 +1,102 @@
+"""Keyset pages: opaque tokens, signed and bound to the request's other fields."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+import orjson
+from google.protobuf.message import Message
+
+from services.kit.errors import InvalidRequest
+
+R = TypeVar("R", bound=Mapping[str, Any])
+
+DEFAULT_SIZE = 50
+_SIGNATURE = 16
+_key = os.urandom(32)
+
+
+def configure_pages(secret: bytes) -> None:
+    """Sign tokens with a key that every replica derives from the same secret."""
+    global _key
+    _key = hashlib.sha256(b"pages" + secret).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list: what was shown last, and how many rows to read."""
+
+    limit: int
+    """Rows to ask the database for: one more than the page holds, to see whether it is the last."""
+    cursor: tuple[Any, ...]
+    """The keyset of the last row already shown; empty on the first page."""
+    _scope: bytes
+
+    @classmethod
+    def of(cls, request: Message, *, default: int = DEFAULT_SIZE) -> Page:
+        """The page a request with page_size and page_token asks for. Raises InvalidRequest."""
+        scope = _scope_of(request)
+        size = getattr(request, "page_size", 0) or default
+        token = getattr(request, "page_token", "")
+        return cls(size + 1, _read(token, scope) if token else (), scope)
+
+    @property
+    def after(self) -> Any:
+        """The single key already shown, or None on the first page."""
+        return self.cursor[0] if self.cursor else None
+
+    def values(self, count: int) -> tuple[Any, ...]:
+        """The keys already shown, or as many None on the first page."""
+        return self.cursor or (None,) * count
+
+    def cut(self, rows: Sequence[R], *, by: str | tuple[str, ...]) -> tuple[Sequence[R], str]:
+        """The rows to show, and the token of the next page ('' on the last one)."""
+        if len(rows) < self.limit:
+            return rows, ""
+        shown = rows[: self.limit - 1]
+        keys = (by,) if isinstance(by, str) else by
+        return shown, _write(tuple(shown[-1][key] for key in keys), self._scope)
+
+
+def _scope_of(request: Message) -> bytes:
+    other = type(request)()
+    other.CopyFrom(request)
+    for field in ("page_size", "page_token"):
+        other.ClearField(field)
+    name = request.DESCRIPTOR.full_name.encode()
+    return hashlib.sha256(name + b"\0" + other.SerializeToString(deterministic=True)).digest()
+
+
+def _sign(body: bytes, scope: bytes) -> bytes:
+    return hmac.digest(_key, scope + body, "sha256")[:_SIGNATURE]
+
+
+def _write(cursor: tuple[Any, ...], scope: bytes) -> str:
+    body = orjson.dumps([_plain(value) for value in cursor])
+    return base64.urlsafe_b64encode(_sign(body, scope) + body).decode().rstrip("=")
+
+
+def _plain(value: Any) -> Any:
+    return {"time": value.isoformat()} if isinstance(value, datetime) else value
+
+
+def _read(token: str, scope: bytes) -> tuple[Any, ...]:
+    try:
+        raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raw = b""
+    signature, body = raw[:_SIGNATURE], raw[_SIGNATURE:]
+    if not hmac.compare_digest(signature, _sign(body, scope)):
+        raise InvalidRequest([("page_token", "must be the next_page_token of this same list")])
+    return tuple(
+        datetime.fromisoformat(value["time"]) if isinstance(value, dict) else value
+        for value in orjson.loads(body)
+    )

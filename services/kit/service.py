@@ -1,0 +1,348 @@
+"""A service: its table of contents, and the process that serves it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import aiohttp
+import grpc
+import redis.asyncio as redis
+import uvloop
+from dishka import AsyncContainer, Provider, Scope, make_async_container, provide
+from google.protobuf.message import Message
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import aio as health_aio
+from nats.aio.client import Client
+from pydantic_settings import BaseSettings
+
+from services.kit import identity_events
+from services.kit.auth import Authenticator, KeyDirectory, Signer
+from services.kit.bus import Consumer, Subscription, connect, listen, system_call
+from services.kit.cache import Cache
+from services.kit.clock import Clock
+from services.kit.context import Context, Function
+from services.kit.crypto import Sealer
+from services.kit.db import Database
+from services.kit.directory import RemoteKeys
+from services.kit.ids import new_id
+from services.kit.log import configure_logs, get_logger
+from services.kit.outbox import snake_case
+from services.kit.pages import configure_pages
+from services.kit.peers import CHANNEL_OPTIONS, Peers
+from services.kit.probes import Probes
+from services.kit.relay import relay_outbox, run_timers
+from services.kit.rpc import Pipeline
+from services.kit.settings import KitSettings, read_settings
+from services.kit.telemetry import pool_connections
+from services.kit.wiring import Wiring
+
+T = TypeVar("T")
+
+log = get_logger(__name__)
+
+# What every service reacts to.
+_IDENTITY = Context("identity", events=identity_events)
+
+_SERVER_OPTIONS = [
+    *CHANNEL_OPTIONS,
+    ("grpc.so_reuseport", 0),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ("grpc.max_connection_age_ms", 600_000),
+]
+
+
+@dataclass(frozen=True)
+class Service:
+    """What a service is made of. `service.py` of each reads as its table of contents."""
+
+    name: str
+    settings: type[BaseSettings]
+    providers: Sequence[Provider]
+    contexts: Sequence[Context]
+    sends: tuple[type[Message], ...] = ()
+    """The commands it may send, its own and others'."""
+
+    def subscriptions(self) -> list[Subscription]:
+        """Every durable reaction and command of the service."""
+        found = []
+        for context in self.contexts:
+            for message in context.handles:
+                function = getattr(context.commands, snake_case(message.DESCRIPTOR.name))
+                found.append(Subscription(self.name, message, function))
+            for event, function in context.marked("_on_event"):
+                found.append(Subscription(self.name, event, function))
+        return found
+
+    def live_reactions(self) -> list[tuple[type[Message], Function]]:
+        """Every @hear function, with its event."""
+        contexts = (_IDENTITY, *self.contexts)
+        return [item for context in contexts for item in context.marked("_on_live_event")]
+
+    def marked(self, mark: str) -> list[tuple[Any, Function]]:
+        """Functions that carry a mark, over all contexts."""
+        return [item for context in self.contexts for item in context.marked(mark)]
+
+
+class KitProvider(Provider):
+    """What every service is given: database, cache, bus, peers, clock, HTTP client, sealer."""
+
+    scope = Scope.APP
+
+    def __init__(self, settings: KitSettings) -> None:
+        super().__init__()
+        self._settings = settings
+
+    @provide
+    def settings(self) -> KitSettings:
+        return self._settings
+
+    @provide
+    def clock(self) -> Clock:
+        return Clock()
+
+    @provide
+    async def database(self) -> Database:
+        url = _required(self._settings.database_url, "MALHA_DATABASE_URL").get_secret_value()
+        return await Database.connect(
+            url, service=self._settings.service_name, size=self._settings.database_pool
+        )
+
+    @provide
+    def redis(self) -> redis.Redis:
+        return redis.Redis.from_url(
+            _required(self._settings.redis_url, "MALHA_REDIS_URL"),
+            socket_timeout=1.0,
+            socket_connect_timeout=1.0,
+            health_check_interval=15,
+        )
+
+    @provide
+    def cache(self, client: redis.Redis) -> Cache:
+        return Cache(client)
+
+    @provide
+    async def bus(self) -> Client:
+        seed = self._settings.nats_seed
+        return await connect(
+            _required(self._settings.nats_url, "MALHA_NATS_URL"),
+            service=self._settings.service_name,
+            seed=seed.get_secret_value() if seed else None,
+        )
+
+    @provide
+    def signer(self) -> Signer:
+        return Signer(self._settings.service_name, self._settings.service_key.get_secret_value())
+
+    @provide
+    def peers(self, signer: Signer) -> Peers:
+        return Peers(self._settings.peers, signer)
+
+    @provide
+    def directory(self, peers: Peers) -> KeyDirectory:
+        return RemoteKeys(peers)
+
+    @provide
+    def authenticator(self, directory: KeyDirectory) -> Authenticator:
+        return Authenticator(self._settings.service_public_keys, directory)
+
+    @provide
+    def sealer(self) -> Sealer:
+        return Sealer(self._settings.encryption_keys)
+
+    @provide
+    async def http(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=200, ttl_dns_cache=60),
+            timeout=aiohttp.ClientTimeout(total=30, connect=5),
+            auto_decompress=True,
+        )
+
+
+class SettingsProvider(Provider):
+    """A service's own settings, by their class."""
+
+    scope = Scope.APP
+
+    def __init__(self, settings: BaseSettings) -> None:
+        super().__init__()
+        self.provide(lambda: settings, provides=type(settings))
+
+
+def run(service: Service) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what has begun and leave."""
+    settings = read_settings(KitSettings)
+    own = read_settings(service.settings)
+    configure_logs(service.name, settings.log_level)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        sys.exit(runner.run(Process(service, settings, own).run()))
+
+
+class Process:
+    """One process of a service, with its roles."""
+
+    def __init__(self, service: Service, settings: KitSettings, own: BaseSettings) -> None:
+        self._service = service
+        self._settings = settings
+        self._container: AsyncContainer = make_async_container(
+            KitProvider(settings), SettingsProvider(own), *service.providers
+        )
+        self._tasks: list[asyncio.Task[None]] = []
+        self._consumers: list[Consumer] = []
+        self._stop = asyncio.Event()
+
+    async def run(self) -> int:
+        """Start, serve, drain, stop. Returns the exit code."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        container, settings = self._container, self._settings
+        if settings.encryption_keys:
+            keys = "".join(key.get_secret_value() for key in settings.encryption_keys[:1])
+            configure_pages(hashlib.sha256(base64.b64decode(keys)).digest())
+        self._database = await container.get(Database)
+        self._bus = await container.get(Client)
+        self._peers = await container.get(Peers)
+        wiring = Wiring(container)
+        probes = Probes(
+            {
+                "database": self._database.check,
+                "cache": (await container.get(redis.Redis)).ping,
+                "bus": self._check_bus,
+            },
+            on_scrape=self._measure_pool,
+        )
+        server = grpc.aio.server(options=_SERVER_OPTIONS)
+        health = health_aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(health, server)
+        if "rpc" in settings.roles:
+            await self._bind(server, wiring)
+        await self._hear(wiring)
+        if "worker" in settings.roles:
+            await self._work(wiring)
+        if server.add_insecure_port(settings.rpc_listen) == 0:
+            log.error("cannot listen", setting="MALHA_RPC_LISTEN", value=settings.rpc_listen)
+            return 1
+        await server.start()
+        await probes.start(settings.probe_listen)
+        await health.set("", health_pb2.HealthCheckResponse.SERVING)
+        log.info("started", roles=sorted(settings.roles))
+        await self._stop.wait()
+        log.info("draining")
+        await health.enter_graceful_shutdown()
+        drain = settings.drain_seconds
+        await asyncio.gather(server.stop(drain), *(c.stop(drain) for c in self._consumers))
+        await self._close(probes)
+        log.info("stopped")
+        return 0
+
+    async def _bind(self, server: grpc.aio.Server, wiring: Wiring) -> None:
+        authenticator = await self._container.get(Authenticator)
+        pipeline = Pipeline(authenticator, self._database, self._peers)
+        handlers = [
+            await pipeline.bind(rpcs, context, wiring)
+            for context in self._service.contexts
+            for rpcs in context.rpcs
+        ]
+        server.add_generic_rpc_handlers(handlers)
+
+    async def _hear(self, wiring: Wiring) -> None:
+        for event, function in self._service.live_reactions():
+            arguments = await wiring.arguments_of(function)
+
+            async def handle(
+                message: Message,
+                tenant: str,
+                function: Function = function,
+                arguments: Mapping[str, object] = arguments,
+            ) -> None:
+                call = system_call(
+                    self._service.name,
+                    self._database,
+                    self._peers,
+                    tenant_id=tenant,
+                    workspace_id="",
+                    correlation_id=new_id(),
+                    cause="live",
+                )
+                await function(call, message, **arguments)
+
+            await listen(self._bus, event, handle)
+
+    async def _work(self, wiring: Wiring) -> None:
+        for subscription in self._service.subscriptions():
+            consumer = Consumer(
+                subscription,
+                await wiring.arguments_of(subscription.function),
+                client=self._bus,
+                database=self._database,
+                peers=self._peers,
+            )
+            self._consumers.append(consumer)
+            self._keep(f"consumer {subscription.durable}", consumer.run)
+        self._keep("outbox relay", lambda: relay_outbox(self._database, self._bus))
+        timers = {
+            kind: (function, await wiring.arguments_of(function))
+            for kind, function in self._service.marked("_on_timer")
+        }
+        if timers:
+            self._keep("timers", lambda: run_timers(self._database, self._peers, timers))
+        for _, function in self._service.marked("_background"):
+            arguments = await wiring.arguments_of(function)
+            self._keep(function.__name__, lambda f=function, a=arguments: f(**a))  # type: ignore[misc]
+        self._keep("reconnects", self._watch_reconnects)
+
+    def _keep(self, name: str, start: Callable[[], Awaitable[None]]) -> None:
+        async def keep() -> None:
+            while True:
+                try:
+                    await start()
+                    return
+                except Exception:
+                    log.exception("background task failed", task=name)
+                    await asyncio.sleep(1)
+
+        self._tasks.append(asyncio.create_task(keep(), name=name))
+
+    async def _watch_reconnects(self) -> None:
+        seen = self._bus.stats["reconnects"]
+        while True:
+            await asyncio.sleep(0.2)
+            if (now := self._bus.stats["reconnects"]) != seen:
+                seen = now
+                for consumer in self._consumers:
+                    consumer.ask_again()
+
+    async def _check_bus(self) -> None:
+        if not self._bus.is_connected:
+            raise ConnectionError("not connected to NATS")
+
+    def _measure_pool(self) -> None:
+        pool = self._database.pool
+        pool_connections.labels("idle").set(pool.get_idle_size())
+        pool_connections.labels("open").set(pool.get_size())
+
+    async def _close(self, probes: Probes) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await probes.close()
+        await self._peers.close()
+        await (await self._container.get(aiohttp.ClientSession)).close()
+        with suppress(Exception):
+            await self._bus.close()
+        await self._database.close()
+        await self._container.close()
+
+
+def _required(value: T | None, name: str) -> T:
+    if value is None:
+        raise SystemExit(f"setting {name}: expected a value")
+    return value

@@ -1,0 +1,28 @@
+"""The contract's rules (protovalidate), checked in the pipeline for RPCs and bus messages alike."""
+
+from __future__ import annotations
+
+import protovalidate
+from google.protobuf.message import Message
+
+from services.kit.errors import InvalidRequest
+
+_validator = protovalidate.Validator()
+
+
+def validate(message: Message) -> None:
+    """Raise InvalidRequest with every field that breaks a rule of the contract."""
+    violations = _validator.collect_violations(message)
+    if violations:
+        raise InvalidRequest([(_path(v.proto), v.proto.message) for v in violations])
+
+
+def _path(violation: object) -> str:
+    parts: list[str] = []
+    for element in violation.field.elements:  # type: ignore[attr-defined]
+        name = element.field_name
+        subscript = element.subscript
+        if subscript is not None and getattr(subscript, "field", "") == "index":
+            name = f"{name}[{subscript.value}]"
+        parts.append(name)
+    return ".".join(parts)

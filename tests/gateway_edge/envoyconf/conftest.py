@@ -1,0 +1,93 @@
+"""One real Envoy with stand-ins behind it, for the tests of this folder."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import orjson
+import pytest
+
+from envoyconf.bootstrap import bootstrap
+from envoyconf.contracts import load_contracts, rpcs_of
+from envoyconf.mesh import EDGE, Mesh
+from tests.gateway_edge.envoyconf.standin import Client, Upstream, Web, free_port
+
+ENVOY = Path(sys.prefix) / "bin" / "envoy"
+
+
+@dataclass
+class Edge:
+    """A running Envoy and what is around it."""
+
+    mesh: Mesh
+    upstream: Upstream
+    log: Path
+
+    @property
+    def rest(self) -> Client:
+        """REST and web."""
+        return Client(self.mesh.http_port)
+
+    @property
+    def grpc_target(self) -> str:
+        """Where gRPC is."""
+        return f"127.0.0.1:{self.mesh.grpc_port}"
+
+
+@pytest.fixture(scope="session")
+def running_edge() -> Iterator[Edge]:
+    """Starts once: half a second."""
+    # Not tmp_path: its name is longer than a unix socket's may be.
+    with TemporaryDirectory(prefix="envoy") as name:
+        directory = Path(name)
+        upstream, web = Upstream(f"{directory}/services.sock"), Web()
+        services = {rpc.cluster for rpc in rpcs_of(load_contracts())}
+        mesh = Mesh(
+            http_port=free_port(),
+            grpc_port=free_port(),
+            metrics_port=free_port(),
+            admin_socket=f"{directory}/admin.sock",
+            clusters={service: f"unix:{upstream.path}" for service in services}
+            | {EDGE: web.address},
+        )
+        config = directory / "envoy.json"
+        config.write_bytes(orjson.dumps(bootstrap(mesh)))
+        log = directory / "envoy.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [ENVOY, "-c", config, "--concurrency", "1", "--use-dynamic-base-id"]
+                + ["--file-flush-interval-msec", "50", "-l", "warning"],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        try:
+            _wait_for(mesh, process, log)
+            yield Edge(mesh, upstream, log)
+        finally:
+            process.terminate()
+            process.wait(10)
+            upstream.stop()
+            web.stop()
+
+
+@pytest.fixture
+def edge(running_edge: Edge) -> Iterator[Edge]:
+    """The running Envoy, with nothing recorded and nothing prepared."""
+    running_edge.upstream.calls.clear()
+    running_edge.upstream.answers.clear()
+    yield running_edge
+
+
+def _wait_for(mesh: Mesh, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if Client(mesh.http_port)("GET", "/").status == 200:
+                return
+        except OSError:
+            time.sleep(0.05)
+    raise AssertionError(log.read_text())
