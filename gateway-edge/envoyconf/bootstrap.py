@@ -3,8 +3,8 @@
 from envoy.config.bootstrap.v3.bootstrap_pb2 import Admin, Bootstrap
 from envoy.config.core.v3.base_pb2 import Node
 from envoy.config.overload.v3.overload_pb2 import OverloadManager, ResourceMonitor
-from envoy.extensions.resource_monitors.downstream_connections.v3.downstream_connections_pb2 import (
-    DownstreamConnectionsConfig,
+from envoy.extensions.resource_monitors.downstream_connections.v3 import (
+    downstream_connections_pb2,
 )
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import Struct
@@ -18,6 +18,7 @@ from envoyconf.mesh import Mesh, production
 from envoyconf.values import wrap
 
 MAX_CONNECTIONS = 20_000
+MAPS = frozenset({"json_format", "typed_per_filter_config", "typed_extension_protocol_options"})
 
 
 def production_bootstrap() -> dict[str, object]:
@@ -51,11 +52,26 @@ def bootstrap(mesh: Mesh) -> dict[str, object]:
     config.static_resources.listeners.append(grpc_listener(mesh, rpcs))
     if mesh.metrics_port:
         config.static_resources.listeners.append(metrics_listener(mesh, mesh.metrics_port))
-    return MessageToDict(config, preserving_proto_field_name=True)
+    written = MessageToDict(config, preserving_proto_field_name=True)
+    return {name: _settled(value) for name, value in written.items()}
+
+
+def _settled(value: object, *, sort: bool = False) -> object:
+    # Protobuf's maps come in another order in every process: what is committed must not.
+    if isinstance(value, list):
+        return [_settled(item, sort=sort) for item in value]
+    if isinstance(value, dict):
+        return {
+            name: _settled(value[name], sort=sort or name in MAPS)
+            for name in (sorted(value) if sort else value)
+        }
+    return value
 
 
 def _overload_manager() -> OverloadManager:
-    connections = DownstreamConnectionsConfig(max_active_downstream_connections=MAX_CONNECTIONS)
+    connections = downstream_connections_pb2.DownstreamConnectionsConfig(
+        max_active_downstream_connections=MAX_CONNECTIONS
+    )
     return OverloadManager(
         resource_monitors=[
             ResourceMonitor(

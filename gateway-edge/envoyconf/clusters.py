@@ -47,7 +47,9 @@ FAR = Pace(check=5, check_timeout=2, unhealthy_after=2, ejection=5)
 
 def clusters(mesh: Mesh) -> list[Cluster]:
     """Every cluster of a mesh."""
-    made = [grpc_cluster(name, mesh.address(name)) for name in sorted(mesh.clusters.keys() - {EDGE})]
+    made = [
+        grpc_cluster(name, mesh.address(name)) for name in sorted(mesh.clusters.keys() - {EDGE})
+    ]
     made.append(edge_cluster(mesh.address(EDGE)))
     if mesh.extra.echo:
         made.append(grpc_cluster(ECHO, Address.parse(mesh.extra.echo)))
@@ -61,7 +63,7 @@ def grpc_cluster(name: str, address: Address) -> Cluster:
     pace = FAR if address.is_name else NEAR
     http2 = Http2ProtocolOptions(max_concurrent_streams=uint(1000))
     if address.is_name:
-        # A node that vanished answers nothing: without pings its connection looks alive for minutes.
+        # Without pings, the connection to a node that vanished looks alive for minutes.
         http2.connection_keepalive.CopyFrom(
             KeepaliveSettings(interval=seconds(30), timeout=seconds(5))
         )

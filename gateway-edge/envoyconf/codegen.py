@@ -1,7 +1,7 @@
 """Writes gen/python and build/malha.binpb from proto/: `python -m envoyconf.codegen`.
 
-The output depends on proto/ and the pinned compilers alone. A file whose contract is gone is removed,
-a file that did not change is not touched.
+The output depends on proto/ and the pinned compilers alone. A file whose contract is gone is
+removed, a file that did not change is not touched.
 """
 
 import sys

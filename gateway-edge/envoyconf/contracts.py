@@ -1,10 +1,10 @@
-"""What the edge reads off the contracts: which RPCs there are, who serves them, who may see them."""
+"""What the edge reads off the contracts: which RPCs there are, who serves them, who sees them."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import malha
 from google.api import annotations_pb2
@@ -47,7 +47,7 @@ class RPC:
 
 
 def load_contracts() -> list[FileDescriptor]:
-    """Every contract in gen/python, by name. No compiler is needed: the generated code carries them."""
+    """Every contract in gen/python, sorted by name. No compiler: the generated code carries them."""
     files = []
     for root in map(Path, malha.__path__):
         for path in root.rglob("*_pb2.py"):
@@ -86,12 +86,14 @@ def rpc_of(method: MethodDescriptor) -> RPC:
 
 def options_of(method: MethodDescriptor) -> MethodOptions:
     """The options an RPC was declared with."""
-    return cast(MethodOptions, method.GetOptions())
+    return method.GetOptions()
 
 
 def scope_of(method: MethodDescriptor) -> str:
     """The scope a caller of an RPC needs; empty when the contract forgot to say."""
-    return options_of(method).Extensions[options_pb2.required_scope]
+    # The stubs take an extension for an ordinary field's descriptor.
+    scope: str = options_of(method).Extensions[cast(Any, options_pb2.required_scope)]
+    return scope
 
 
 def http_rules(method: MethodDescriptor) -> Iterator[HttpRule]:
@@ -120,4 +122,6 @@ def _check(rpc: RPC) -> None:
     for rule in rpc.rules:
         path = verb_and_path(rule)[1]
         if not path.startswith(f"/{rpc.version}/"):
-            raise ContractError(f"{rpc.service}.{rpc.name}: {path} must begin with /{rpc.version}/.")
+            raise ContractError(
+                f"{rpc.service}.{rpc.name}: {path} must begin with /{rpc.version}/."
+            )

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Iterator
 
 from google.api import annotations_pb2
+from google.api.http_pb2 import HttpRule
 from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.descriptor_pb2 import (
     DescriptorProto,
     FileDescriptorProto,
     FileDescriptorSet,
-    MessageOptions,
-    MethodOptions,
+    MethodDescriptorProto,
 )
 from google.rpc import error_details_pb2, status_pb2
 
@@ -60,19 +60,24 @@ def _stripped(file: FileDescriptorProto) -> FileDescriptorProto:
     for service in file.service:
         service.ClearField("options")
         for method in service.method:
-            kept = MethodOptions()
-            if method.options.HasExtension(annotations_pb2.http):
-                kept.Extensions[annotations_pb2.http].CopyFrom(
-                    method.options.Extensions[annotations_pb2.http]
-                )
-            method.options.CopyFrom(kept)
+            _keep_http_rule(method)
     return file
+
+
+def _keep_http_rule(method: MethodDescriptorProto) -> None:
+    rule = HttpRule()
+    rule.CopyFrom(method.options.Extensions[annotations_pb2.http])
+    method.ClearField("options")
+    if rule.WhichOneof("pattern"):
+        method.options.Extensions[annotations_pb2.http].CopyFrom(rule)
 
 
 def _strip_message(message: DescriptorProto) -> None:
     # A map is a message with this option: without it the map becomes a list of pairs.
-    kept = MessageOptions(map_entry=True) if message.options.map_entry else MessageOptions()
-    message.options.CopyFrom(kept)
+    is_map = message.options.map_entry
+    message.ClearField("options")
+    if is_map:
+        message.options.map_entry = True
     message.ClearField("extension")
     for field in message.field:
         field.ClearField("options")

@@ -1,7 +1,7 @@
 """The benchmarks' yardstick: a bare gRPC service behind the same Envoy, transcoded the same way.
 
-`GET /v1/echo/{id}` is malha.bench.v1.EchoService/Echo(GetAssistantRequest) returning an Assistant, so
-that it differs from a real read only in what the service does. It is part of no contract: whoever
+`GET /v1/echo/{id}` is malha.echo.v1.EchoService/Echo(GetAssistantRequest) returning an Assistant,
+so that it differs from a real read only in what the service does. It is part of no contract: whoever
 measures serves it, and only a mesh that names its address routes it.
 """
 
@@ -18,8 +18,8 @@ PATH = "/v1/echo/{id}"
 def echo_contract() -> FileDescriptorProto:
     """The contract, as a .proto would say it."""
     file = FileDescriptorProto(
-        name="malha/bench/v1/echo_service.proto",
-        package="malha.bench.v1",
+        name="malha/echo/v1/echo_service.proto",
+        package="malha.echo.v1",
         syntax="proto3",
         dependency=[assistant_pb2.DESCRIPTOR.name, assistant_service_pb2.DESCRIPTOR.name],
     )

@@ -8,8 +8,8 @@ from envoy.extensions.filters.http.buffer.v3.buffer_pb2 import Buffer, BufferPer
 from envoy.extensions.filters.http.grpc_json_transcoder.v3.transcoder_pb2 import GrpcJsonTranscoder
 from envoy.extensions.filters.http.header_mutation.v3.header_mutation_pb2 import HeaderMutation
 from envoy.extensions.filters.http.router.v3.router_pb2 import Router
-from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
-    HttpFilter,
+from envoy.extensions.filters.network.http_connection_manager.v3 import (
+    http_connection_manager_pb2 as hcm,
 )
 from envoy.extensions.http.early_header_mutation.header_mutation.v3 import (
     header_mutation_pb2 as early,
@@ -56,7 +56,12 @@ GRPC_ANSWER_HEADERS = (
 )
 
 
-def rest_filters(services: list[str], descriptors: bytes) -> list[HttpFilter]:
+def websocket_filters() -> list[hcm.HttpFilter]:
+    """WebSockets: they have no end, so they must not meet a filter that waits for one."""
+    return [_filter(HEADERS, _header_hygiene()), router()]
+
+
+def rest_filters(services: list[str], descriptors: bytes) -> list[hcm.HttpFilter]:
     """REST and web: answers lose their gRPC headers, bodies have a limit, JSON becomes gRPC."""
     return [
         # First in the list is last for answers: it sees what the transcoder made of them.
@@ -67,14 +72,14 @@ def rest_filters(services: list[str], descriptors: bytes) -> list[HttpFilter]:
     ]
 
 
-def grpc_filters() -> list[HttpFilter]:
+def grpc_filters() -> list[hcm.HttpFilter]:
     """gRPC: answers go through as they are."""
     mutation = HeaderMutation()
     _correlate(mutation)
     return [_filter(HEADERS, mutation), router()]
 
 
-def router() -> HttpFilter:
+def router() -> hcm.HttpFilter:
     """Sends the request to its cluster."""
     return _filter(ROUTER, Router(suppress_envoy_headers=True))
 
@@ -84,13 +89,18 @@ def webhook_buffer() -> Any:
     return wrap(BufferPerRoute(buffer=Buffer(max_request_bytes=uint(MAX_WEBHOOK_BODY))))
 
 
-def strip_spoofable_headers() -> TypedExtensionConfig:
+def strip_spoofable_headers(*, grpc: bool) -> TypedExtensionConfig:
     """Removes, before anything looks at the request, headers that only we may set."""
     mutation = early.HeaderMutation()
-    for name in (*SPOOFABLE, *FOREIGN_TRACE, *GRPC_ANSWER_HEADERS[:3]):
+    for name in (*SPOOFABLE, *FOREIGN_TRACE):
         mutation.mutations.add(remove=name)
     for prefix in SPOOFABLE_PREFIXES:
         mutation.mutations.add().remove_on_match.key_matcher.prefix = prefix
+    if not grpc:
+        # To gRPC these speak of encoding and deadlines, and -bin must be base64: a REST caller can
+        # only break its own request with them, in ways that look like our fault.
+        mutation.mutations.add().remove_on_match.key_matcher.prefix = "grpc-"
+        mutation.mutations.add().remove_on_match.key_matcher.suffix = "-bin"
     return TypedExtensionConfig(name="strip-spoofable-headers", typed_config=wrap(mutation))
 
 
@@ -120,30 +130,33 @@ def access_log(*, grpc: bool) -> AccessLog:
     return AccessLog(name="envoy.access_loggers.stdout", typed_config=wrap(log))
 
 
+def set_header(name: str, value: str) -> HeaderValueOption:
+    """A header in place of whatever was there."""
+    return HeaderValueOption(
+        header=HeaderValue(key=name, value=value),
+        append_action=HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD,
+    )
+
+
 def _header_hygiene() -> HeaderMutation:
     mutation = HeaderMutation()
     _correlate(mutation)
     for name in GRPC_ANSWER_HEADERS:
         mutation.mutations.response_mutations.add(remove=name)
         mutation.mutations.response_trailers_mutations.add(remove=name)
-    _append(mutation.mutations.response_mutations, "x-content-type-options", "nosniff")
+    mutation.mutations.response_mutations.add(
+        append=set_header("x-content-type-options", "nosniff")
+    )
     return mutation
 
 
 def _correlate(mutation: HeaderMutation) -> None:
     # The caller's own id, cut to what a service accepts; without one, the request's.
-    _append(
-        mutation.mutations.request_mutations, CORRELATION, "%REQ(X-CORRELATION-ID?X-REQUEST-ID):64%"
+    mutation.mutations.request_mutations.add(
+        append=set_header(CORRELATION, "%REQ(X-CORRELATION-ID?X-REQUEST-ID):64%")
     )
-    _append(mutation.mutations.response_mutations, CORRELATION, "%REQ(X-CORRELATION-ID)%")
-
-
-def _append(mutations: list[Message], name: str, value: str) -> None:
-    mutations.add(
-        append=HeaderValueOption(
-            header=HeaderValue(key=name, value=value),
-            append_action=HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD,
-        )
+    mutation.mutations.response_mutations.add(
+        append=set_header(CORRELATION, "%REQ(X-CORRELATION-ID)%")
     )
 
 
@@ -167,5 +180,5 @@ def _transcoder(services: list[str], descriptors: bytes) -> GrpcJsonTranscoder:
     )
 
 
-def _filter(name: str, config: Message) -> HttpFilter:
-    return HttpFilter(name=name, typed_config=wrap(config))
+def _filter(name: str, config: Message) -> hcm.HttpFilter:
+    return hcm.HttpFilter(name=name, typed_config=wrap(config))

@@ -6,9 +6,8 @@ from envoy.config.listener.v3.listener_components_pb2 import Filter, FilterChain
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.config.route.v3.route_components_pb2 import Route, RouteAction, RouteMatch, VirtualHost
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
-from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
-    HttpConnectionManager,
-    RequestIDExtension,
+from envoy.extensions.filters.network.http_connection_manager.v3 import (
+    http_connection_manager_pb2 as hcm,
 )
 from envoy.extensions.request_id.uuid.v3.uuid_pb2 import UuidRequestIdConfig
 
@@ -20,6 +19,7 @@ from envoyconf.filters import (
     rest_filters,
     router,
     strip_spoofable_headers,
+    websocket_filters,
 )
 from envoyconf.mesh import Mesh
 from envoyconf.replies import local_replies
@@ -35,10 +35,9 @@ def rest_listener(mesh: Mesh, rpcs: list[RPC], descriptors: bytes) -> Listener:
     manager.route_config.CopyFrom(rest_routes(rpcs))
     manager.local_reply_config.CopyFrom(local_replies())
     manager.request_timeout.CopyFrom(seconds(60))
-    # A WebSocket has no end: it must not meet the filter that waits for the whole body.
     manager.upgrade_configs.append(
-        HttpConnectionManager.UpgradeConfig(
-            upgrade_type="websocket", enabled=flag(False), filters=[router()]
+        hcm.HttpConnectionManager.UpgradeConfig(
+            upgrade_type="websocket", enabled=flag(False), filters=websocket_filters()
         )
     )
     return _listener("rest", mesh.bind, mesh.http_port, manager)
@@ -58,7 +57,7 @@ def metrics_listener(mesh: Mesh, port: int) -> Listener:
         Route(match=RouteMatch(path=path), route=RouteAction(cluster=ADMIN))
         for path in ("/stats/prometheus", "/ready")
     ]
-    manager = HttpConnectionManager(stat_prefix="metrics", http_filters=[router()])
+    manager = hcm.HttpConnectionManager(stat_prefix="metrics", http_filters=[router()])
     manager.route_config.CopyFrom(
         RouteConfiguration(
             name="metrics",
@@ -71,7 +70,7 @@ def metrics_listener(mesh: Mesh, port: int) -> Listener:
     return listener
 
 
-def _listener(name: str, bind: str, port: int, manager: HttpConnectionManager) -> Listener:
+def _listener(name: str, bind: str, port: int, manager: hcm.HttpConnectionManager) -> Listener:
     return Listener(
         name=name,
         address=socket_address(bind, port),
@@ -89,28 +88,28 @@ def _listener(name: str, bind: str, port: int, manager: HttpConnectionManager) -
     )
 
 
-def _manager(mesh: Mesh, name: str) -> HttpConnectionManager:
-    manager = HttpConnectionManager(
+def _manager(mesh: Mesh, name: str) -> hcm.HttpConnectionManager:
+    manager = hcm.HttpConnectionManager(
         stat_prefix=name,
-        codec_type=HttpConnectionManager.AUTO,
+        codec_type=hcm.HttpConnectionManager.AUTO,
         access_log=[access_log(grpc=name == "grpc")],
-        server_header_transformation=HttpConnectionManager.OVERWRITE,
+        server_header_transformation=hcm.HttpConnectionManager.OVERWRITE,
         server_name="malha",
         use_remote_address=flag(True),
         xff_num_trusted_hops=mesh.trusted_hops,
         # Nobody is internal, whatever the address: x-envoy-* headers and request ids are ours to
         # set. Without any range, loopback and private addresses would be.
-        internal_address_config=HttpConnectionManager.InternalAddressConfig(
+        internal_address_config=hcm.HttpConnectionManager.InternalAddressConfig(
             cidr_ranges=[CidrRange(address_prefix="255.255.255.255", prefix_len=uint(32))]
         ),
         generate_request_id=flag(True),
         always_set_request_id_in_response=True,
-        request_id_extension=RequestIDExtension(
+        request_id_extension=hcm.RequestIDExtension(
             typed_config=wrap(UuidRequestIdConfig(pack_trace_reason=flag(False)))
         ),
         normalize_path=flag(True),
         merge_slashes=True,
-        path_with_escaped_slashes_action=HttpConnectionManager.REJECT_REQUEST,
+        path_with_escaped_slashes_action=hcm.HttpConnectionManager.REJECT_REQUEST,
         common_http_protocol_options=HttpProtocolOptions(
             idle_timeout=seconds(300),
             max_headers_count=uint(100),
@@ -126,5 +125,5 @@ def _manager(mesh: Mesh, name: str) -> HttpConnectionManager:
             initial_connection_window_size=uint(1 * MIB),
         ),
     )
-    manager.early_header_mutation_extensions.append(strip_spoofable_headers())
+    manager.early_header_mutation_extensions.append(strip_spoofable_headers(grpc=name == "grpc"))
     return manager

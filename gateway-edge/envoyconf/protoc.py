@@ -56,4 +56,3 @@ def _write_validate(path: Path) -> None:
     for module in (descriptor_pb2, duration_pb2, field_mask_pb2, timestamp_pb2):
         module.DESCRIPTOR.CopyToProto(files.file.add())
     path.write_bytes(files.SerializeToString())
-

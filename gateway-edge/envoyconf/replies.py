@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from envoy.config.accesslog.v3.accesslog_pb2 import ComparisonFilter
 from envoy.config.core.v3.base_pb2 import RuntimeUInt32
 from envoy.config.core.v3.substitution_format_string_pb2 import SubstitutionFormatString
-from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
-    LocalReplyConfig,
-    ResponseMapper,
+from envoy.extensions.filters.network.http_connection_manager.v3 import (
+    http_connection_manager_pb2 as hcm,
 )
 from google.protobuf.json_format import ParseDict
 from google.rpc import code_pb2
@@ -49,9 +48,9 @@ REFUSALS = (
 )
 
 
-def local_replies() -> LocalReplyConfig:
+def local_replies() -> hcm.LocalReplyConfig:
     """Bodies of the answers that no service gave."""
-    return LocalReplyConfig(
+    return hcm.LocalReplyConfig(
         mappers=[_mapper(refusal) for refusal in REFUSALS],
         # Whatever Envoy may think of next is still JSON.
         body_format=_body(Refusal(0, code_pb2.UNKNOWN, "REFUSED", "The request was refused.")),
@@ -60,13 +59,11 @@ def local_replies() -> LocalReplyConfig:
 
 def json_format(fields: dict[str, object]) -> SubstitutionFormatString:
     """A JSON object with Envoy's placeholders in it."""
-    return ParseDict(
-        {"json_format": fields, "omit_empty_values": True}, SubstitutionFormatString()
-    )
+    return ParseDict({"json_format": fields, "omit_empty_values": True}, SubstitutionFormatString())
 
 
-def _mapper(refusal: Refusal) -> ResponseMapper:
-    mapper = ResponseMapper(body_format_override=_body(refusal))
+def _mapper(refusal: Refusal) -> hcm.ResponseMapper:
+    mapper = hcm.ResponseMapper(body_format_override=_body(refusal))
     mapper.filter.status_code_filter.comparison.CopyFrom(
         ComparisonFilter(
             op=ComparisonFilter.EQ,

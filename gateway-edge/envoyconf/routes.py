@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from envoy.config.core.v3.base_pb2 import DataSource, HeaderValue, HeaderValueOption
+from envoy.config.core.v3.base_pb2 import DataSource
 from envoy.config.route.v3.route_components_pb2 import (
     DirectResponseAction,
     FilterConfig,
@@ -19,7 +19,7 @@ from envoy.type.matcher.v3.string_pb2 import StringMatcher
 from google.protobuf.struct_pb2 import Struct
 
 from envoyconf.contracts import RPC
-from envoyconf.filters import BUFFER, ORIGINAL_PATH, TRANSCODER, webhook_buffer
+from envoyconf.filters import BUFFER, ORIGINAL_PATH, TRANSCODER, set_header, webhook_buffer
 from envoyconf.mesh import EDGE
 from envoyconf.values import seconds, uint, wrap
 
@@ -52,22 +52,16 @@ def rest_routes(rpcs: Iterable[RPC]) -> RouteConfiguration:
 def grpc_routes(rpcs: Iterable[RPC]) -> RouteConfiguration:
     """gRPC: every RPC; each service itself says who may call what."""
     rpcs = list(rpcs)
-    clusters = sorted({rpc.cluster for rpc in rpcs})
-    prefixes = {rpc.cluster: f"/{rpc.service.rsplit('.', 3)[0]}.{rpc.cluster}." for rpc in rpcs}
-    return _configuration(
-        "grpc",
-        [
-            *(
-                _call(f"{rpc.service}.{rpc.name}", RouteMatch(path=rpc.path), rpc.cluster, REPEATABLE)
-                for rpc in rpcs
-                if rpc.repeatable
-            ),
-            *(
-                _call(name, RouteMatch(prefix=prefixes[name]), name, NOTHING_WAS_SENT)
-                for name in clusters
-            ),
-        ],
-    )
+    repeatable = [
+        _call(f"{rpc.service}.{rpc.name}", RouteMatch(path=rpc.path), rpc.cluster, REPEATABLE)
+        for rpc in rpcs
+        if rpc.repeatable
+    ]
+    others = [
+        _call(name, RouteMatch(prefix=f"/malha.{name}."), name, NOTHING_WAS_SENT)
+        for name in sorted({rpc.cluster for rpc in rpcs})
+    ]
+    return _configuration("grpc", [*repeatable, *others])
 
 
 def _configuration(name: str, routes: list[Route]) -> RouteConfiguration:
@@ -90,8 +84,8 @@ def _transcoded(rpc: RPC) -> Route:
         ),
     )
     # A service that knows the deadline stops working for somebody who has left.
-    route.request_headers_to_add.append(_header("grpc-timeout", f"{timeout}S"))
-    route.response_headers_to_add.append(_header("cache-control", "no-store"))
+    route.request_headers_to_add.append(set_header("grpc-timeout", f"{timeout}S"))
+    route.response_headers_to_add.append(set_header("cache-control", "no-store"))
     return route
 
 
@@ -117,7 +111,9 @@ def _webhooks() -> Route:
 def _websocket() -> Route:
     route = _edge("websocket", "/", timeout=0)
     route.match.headers.append(
-        HeaderMatcher(name="upgrade", string_match=StringMatcher(exact="websocket", ignore_case=True))
+        HeaderMatcher(
+            name="upgrade", string_match=StringMatcher(exact="websocket", ignore_case=True)
+        )
     )
     route.route.upgrade_configs.append(RouteAction.UpgradeConfig(upgrade_type="websocket"))
     return route
@@ -170,11 +166,4 @@ def _retries(retry_on: str) -> RetryPolicy:
         ),
         retry_host_predicate=[elsewhere],
         host_selection_retry_max_attempts=3,
-    )
-
-
-def _header(name: str, value: str) -> HeaderValueOption:
-    return HeaderValueOption(
-        header=HeaderValue(key=name, value=value),
-        append_action=HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD,
     )

@@ -5,13 +5,12 @@ import logging
 import signal
 import socket
 import sys
-from typing import Any
 
 import structlog
 import uvloop
 from pydantic import ValidationError
 
-from sandbox.app import build_app
+from sandbox.app import serving
 from sandbox.settings import SandboxSettings
 
 log = structlog.get_logger(__name__)
@@ -25,24 +24,13 @@ async def serve(settings: SandboxSettings) -> None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((host, port))
         sock.listen(1024)
-        app = build_app(settings)
-        # Sanic annotates none of its server's methods.
-        server: Any = await app.create_server(sock=sock, access_log=False)
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, stop.set)
-        await server.startup()
-        await server.before_start()
-        await server.after_start()
-        await server.start_serving()
-        log.info("sandbox ready", port=sock.getsockname()[1])
-        await stop.wait()
-        server.close()
-        await server.before_stop()
-        for connection in list(server.connections):
-            connection.abort()
-        await server.after_stop()
+        async with serving(settings, sock):
+            log.info("sandbox ready", port=sock.getsockname()[1])
+            await stop.wait()
         log.info("sandbox stopped")
 
 

@@ -1,6 +1,9 @@
 """The sandbox as one Sanic app: Meta's routes, the control routes and the phone page."""
 
 import itertools
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +56,8 @@ def build_app(settings: SandboxSettings) -> App:
             # Longer than the longest answer that is delayed on purpose.
             "RESPONSE_TIMEOUT": 180,
             "REQUEST_MAX_SIZE": 101 * 1024 * 1024,
+            # Rewrites Sanic's own methods at start, which works once in a process.
+            "TOUCHUP": False,
         }
     )
     app: App = Sanic(
@@ -98,6 +103,27 @@ def build_app(settings: SandboxSettings) -> App:
     app.before_server_start(start)
     app.after_server_stop(stop)
     return app
+
+
+@asynccontextmanager
+async def serving(settings: SandboxSettings, sock: socket.socket) -> AsyncIterator[App]:
+    """Serve on a listening socket, in this event loop, for as long as the context lasts."""
+    app = build_app(settings)
+    # Sanic annotates none of its server's methods.
+    server: Any = await app.create_server(sock=sock, access_log=False)
+    await server.startup()
+    await server.before_start()
+    await server.after_start()
+    await server.start_serving()
+    try:
+        yield app
+    finally:
+        # Nobody is waited for: a phone's long poll would hold the stop for a minute.
+        server.close()
+        await server.before_stop()
+        for connection in list(server.connections):
+            connection.abort()
+        await server.after_stop()
 
 
 async def _home(_request: Request) -> HTTPResponse:

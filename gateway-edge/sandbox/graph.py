@@ -15,6 +15,7 @@ from sandbox.faults import Plan
 from sandbox.media import Media, check_upload
 from sandbox.messages import Outgoing, read_send
 from sandbox.numbers import Number
+from sandbox.people import has_phone, user_id
 from sandbox.world import Request, World, answer
 
 graph = Blueprint("graph")
@@ -46,7 +47,7 @@ async def send_message(request: Request, version: str, phone_number_id: str) -> 
     message = await _accept(world, number, outgoing, payload, plan)
     if plan.interrupt == "drop_after_accept":
         return _hang_up(request)
-    return _accepted(outgoing, message)
+    return _accepted(number, outgoing, message)
 
 
 @graph.post(f"/{_VERSION}/<phone_number_id:[0-9]+>/media")
@@ -140,10 +141,11 @@ async def _accept(
     return message
 
 
-def _accepted(outgoing: Outgoing, message: ChatMessage) -> HTTPResponse:
-    contact: dict[str, str] = {"input": outgoing.given}
-    # A business-scoped user id has a country in front of a dot; a phone number is digits alone.
-    contact["user_id" if "." in outgoing.customer else "wa_id"] = outgoing.customer
+def _accepted(number: Number, outgoing: Outgoing, message: ChatMessage) -> HTTPResponse:
+    contact = {"input": outgoing.given}
+    if has_phone(outgoing.customer):
+        contact["wa_id"] = outgoing.customer
+    contact["user_id"] = user_id(number.registration.waba_id, outgoing.customer)
     sent: dict[str, str] = {"id": message.id}
     if outgoing.type == "template":
         sent["message_status"] = "accepted"

@@ -10,6 +10,7 @@ from sandbox.callbacks import Change, Signature, Webhook, encode
 from sandbox.chats import ChatMessage, new_wamid
 from sandbox.media import MediaStore
 from sandbox.numbers import Number
+from sandbox.people import contact, has_phone, user_id
 from sandbox.world import World
 
 
@@ -87,13 +88,13 @@ async def deliver(world: World, number: Number, batch: InboundBatch) -> dict[str
         owner = number if item.phone_number_id is None else world.numbers.get(item.phone_number_id)
         if owner is None:
             raise BadRequest("A message names a phone_number_id that is not registered.")
-        raw = _raw_message(item, world.media)
+        raw = _raw_message(item, owner, world.media)
         shown.append((owner, _remember(world, owner, item, raw)))
         last = len(changes) - 1
         if room.get(id(owner)) != last or _full(changes[last], batch.per_change):
             changes.append(_change(owner))
             room[id(owner)] = len(changes) - 1
-        _add(changes[-1].change["value"], item, raw)
+        _add(changes[-1], item, raw)
     changes += [Change(number.registration.waba_id, change) for change in batch.changes]
 
     def acknowledged() -> None:
@@ -112,15 +113,15 @@ async def deliver(world: World, number: Number, batch: InboundBatch) -> dict[str
     return {"wamid": wamids[0] if wamids else None, "wamids": wamids, "status": status}
 
 
-def _raw_message(item: _Customer, media: MediaStore) -> dict[str, Any]:
+def _raw_message(item: _Customer, number: Number, media: MediaStore) -> dict[str, Any]:
     raw: dict[str, Any] = {
         "from": item.sender,
+        "from_user_id": user_id(number.registration.waba_id, item.sender),
         "id": item.wamid or new_wamid(item.sender),
         "timestamp": str(item.timestamp if item.timestamp is not None else int(time.time())),
     }
-    if "." in item.sender:
-        # A person known by a business-scoped user id only: Meta leaves the phone number out.
-        raw["from_user_id"] = raw.pop("from")
+    if not has_phone(item.sender):
+        del raw["from"]
     if item.text is not None:
         return raw | {"type": "text", "text": {"body": item.text}}
     raw |= item.message or {}
@@ -170,10 +171,10 @@ def _full(change: Change, per_change: int) -> bool:
     return len(change.change["value"]["messages"]) >= per_change
 
 
-def _add(value: dict[str, Any], item: _Customer, raw: dict[str, Any]) -> None:
+def _add(change: Change, item: _Customer, raw: dict[str, Any]) -> None:
+    value = change.change["value"]
     value["messages"].append(raw)
-    key = "user_id" if "." in item.sender else "wa_id"
     contacts = item.contacts
     if contacts is None:
-        contacts = [{"profile": {"name": item.profile_name}, key: item.sender}]
-    value["contacts"] += [contact for contact in contacts if contact not in value["contacts"]]
+        contacts = [contact(change.waba_id, item.sender, item.profile_name)]
+    value["contacts"] += [found for found in contacts if found not in value["contacts"]]

@@ -9,6 +9,7 @@ from sandbox.chats import ChatMessage
 from sandbox.errors import status_error
 from sandbox.faults import Plan
 from sandbox.numbers import Number
+from sandbox.people import contact, has_phone, user_id
 from sandbox.settings import SandboxSettings
 
 
@@ -20,12 +21,15 @@ def status_change(
     error: dict[str, Any] | None = None,
 ) -> Change:
     """The webhook change that reports one status."""
+    waba_id = number.registration.waba_id
     item: dict[str, Any] = {
         "id": message.id,
         "status": status,
         "timestamp": str(when),
-        "recipient_id": message.customer,
+        "recipient_user_id": user_id(waba_id, message.customer),
     }
+    if has_phone(message.customer):
+        item["recipient_id"] = message.customer
     if status in ("sent", "delivered"):
         template = message.type == "template"
         item["pricing"] = {
@@ -39,17 +43,14 @@ def status_change(
     opaque = message.content.get("biz_opaque_callback_data")
     if opaque is not None:
         item["biz_opaque_callback_data"] = opaque
-    return Change(
-        number.registration.waba_id,
-        {
-            "field": "messages",
-            "value": {
-                "messaging_product": "whatsapp",
-                "metadata": number.metadata,
-                "statuses": [item],
-            },
-        },
-    )
+    value: dict[str, Any] = {"messaging_product": "whatsapp", "metadata": number.metadata}
+    if error is None:
+        # Meta leaves the contacts out of a failure, and only there.
+        chat = number.history.chat(message.customer)
+        name = chat.profile_name if chat else ""
+        value["contacts"] = [contact(waba_id, message.customer, name)]
+    value["statuses"] = [item]
+    return Change(waba_id, {"field": "messages", "value": value})
 
 
 class Statuses:

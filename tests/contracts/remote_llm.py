@@ -177,7 +177,9 @@ class RemoteContract:
         await llm.complete(prompt(attack, instructions="Seja gentil.", summary=attack))
         system, [message] = self.sent(llmock)
         assert "CANARY" not in system
-        tags = re.findall(r"<\s*/?\s*(?:instructions|source|summary|customer)\b", message["content"])
+        tags = re.findall(
+            r"<\s*/?\s*(?:instructions|source|summary|customer)\b", message["content"]
+        )
         assert [tag.strip() for tag in tags] == [
             "<summary",
             "</summary",

@@ -35,7 +35,7 @@ const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 function toast(text) {
   $("toast").textContent = text;
   clearTimeout(toast.timer);
-  toast.timer = setTimeout(() => { $("toast").textContent = ""; }, 6000);
+  toast.timer = setTimeout(() => { $("toast").textContent = ""; }, 4000);
 }
 
 /** Ask the sandbox. Says what went wrong and gives null when it refuses or is away. */

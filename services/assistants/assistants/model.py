@@ -47,6 +47,9 @@ class Configuration:
     def __post_init__(self) -> None:
         if not self.name:
             raise InvalidRequest([("name", "must not be blank")])
+        for field in ("name", "instructions"):
+            if "\0" in getattr(self, field):
+                raise InvalidRequest([(field, "must not contain the character U+0000")])
         if self.max_wait is not None and self.max_wait < self.quiet_time:
             raise InvalidRequest([("max_wait", "must not be shorter than quiet_time")])
 
@@ -103,5 +106,6 @@ def longest_wait(quiet_time: timedelta) -> timedelta:
 def assistant_of(row: Mapping[str, Any]) -> Assistant:
     """A row as everybody else sees it: with the wait that counts."""
     columns = dict(row)
-    columns["max_wait"] = columns["max_wait"] or longest_wait(columns["quiet_time"])
+    if columns["max_wait"] is None:
+        columns["max_wait"] = longest_wait(columns["quiet_time"])
     return Assistant(**columns)

@@ -20,9 +20,9 @@ async def list_assistants(call: Call, request: ListAssistantsRequest) -> ListAss
     page = Page.of(request)
     async with call.transaction() as tx:
         rows = await tx.all(sql.list_assistants, call.workspace_id, page.after, page.limit)
-    rows, next_page_token = page.cut(rows, by="id")
+    shown, next_page_token = page.cut(rows, by="id")
     return ListAssistantsResponse(
-        assistants=[assistant_of(row) for row in rows], next_page_token=next_page_token
+        assistants=[assistant_of(row) for row in shown], next_page_token=next_page_token
     )
 
 

@@ -114,5 +114,5 @@ async def _check_assistant(call: Call, assistant_id: str) -> None:
         raise InvalidRequest([("assistant_id", "no assistant has this id")]) from None
 
 
-def _stored_status(status: ConnectionStatus.ValueType) -> str:
+def _stored_status(status: int) -> str:
     return ConnectionStatus.Name(status).removeprefix("CONNECTION_STATUS_").lower()

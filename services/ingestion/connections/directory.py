@@ -43,7 +43,9 @@ class OpenConnection:
     config: ChannelConfig
 
 
-def seal_config(sealer: Sealer, tenant_id: str, connection_id: str, config: dict[str, Any]) -> bytes:
+def seal_config(
+    sealer: Sealer, tenant_id: str, connection_id: str, config: dict[str, Any]
+) -> bytes:
     """A channel's configuration as it is stored: it opens for this tenant and this row only."""
     return sealer.seal(orjson.dumps(config), _context(tenant_id, connection_id))
 

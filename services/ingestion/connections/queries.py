@@ -22,9 +22,9 @@ async def list_connections(
     page = Page.of(request)
     async with call.transaction() as tx:
         rows = await tx.all(sql.list_connections, call.workspace_id, page.after, page.limit)
-    rows, next_page_token = page.cut(rows, by="id")
+    shown, next_page_token = page.cut(rows, by="id")
     return ListConnectionsResponse(
-        connections=[urls.added_to(Connection(**row)) for row in rows],
+        connections=[urls.added_to(Connection(**row)) for row in shown],
         next_page_token=next_page_token,
     )
 

@@ -89,7 +89,7 @@ class Prompt:
     """Oldest first. It ends with the messages to answer, all of them the customer's."""
     passages: tuple[PromptPassage, ...] = ()
     questions: tuple[PromptQuestion, ...] = ()
-    """What `questions_of` makes of the messages to answer, each searched on its own."""
+    """What `questions.questions_of` makes of the messages to answer, each searched on its own."""
     instructions: str = ""
     """The business's own words about how its assistant behaves."""
     summary: str = ""
@@ -155,7 +155,7 @@ class LLM(ABC):
         Fails with one of FAILURES, and with nothing else.
         """
 
-    async def close(self) -> None:
+    async def close(self) -> None:  # noqa: B027 - most hold nothing
         """Give back what it holds. Closing twice is fine."""
 
 
@@ -170,8 +170,8 @@ class Embedder(ABC):
     async def embed(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
         """One vector for each text, in order, without blocking the event loop."""
 
-    async def warm(self) -> None:
+    async def warm(self) -> None:  # noqa: B027 - most are always warm
         """Return when the first embed will be as fast as the others."""
 
-    async def close(self) -> None:
+    async def close(self) -> None:  # noqa: B027 - most hold nothing
         """Give back what it holds. Closing twice is fine."""

@@ -15,6 +15,8 @@ Courtesy = Literal["hello", "thanks", "goodbye"]
 
 MAX_QUESTIONS = 8
 """More than that in one burst share the last search."""
+MAX_LENGTH = 500
+"""Characters of one question. Of a longer one the end is kept: there it is asked."""
 
 # Words as `fold` leaves them: lower case, no accents, no repeated letters ("oiii" is "oi").
 _COURTESIES: dict[Courtesy, str] = {
@@ -41,17 +43,25 @@ _PHRASES = "|".join(_COURTESIES.values())
 _OPENING = re.compile(rf"(?:(?:{_PHRASES})(?: |$)(?:(?:{_FILLER})(?: |$))*)+")
 _SENTENCE = re.compile(r"(?<=[?!.…\n])\s+|\n+")
 _WORD = re.compile(r"\w+")
+_ACCENT = re.compile("[\u0300-\u036f]+")
+_REPEATED = re.compile(r"([a-z])\1+")
 
 
 def questions_of(messages: Sequence[str]) -> tuple[str, ...]:
-    """What to search for, one text per question; courtesies are left out.
+    """What is asked, one text per question; courtesies are left out.
 
     A statement stays with the question that it explains, within its own message.
     """
     found = [question for message in messages for question in _in_message(message)]
     if len(found) > MAX_QUESTIONS:
         found[MAX_QUESTIONS - 1 :] = [" ".join(found[MAX_QUESTIONS - 1 :])]
-    return tuple(found)
+    return tuple(map(_bounded, found))
+
+
+def searches_of(questions: Sequence[str]) -> tuple[str, ...]:
+    """What to search for: each question alone, and the burst, for a question may be in pieces."""
+    whole = (" ".join(questions),) if len(questions) > 1 else ()
+    return (*questions, *whole)
 
 
 def courtesies_of(messages: Sequence[str]) -> frozenset[Courtesy]:
@@ -66,9 +76,8 @@ def courtesies_of(messages: Sequence[str]) -> frozenset[Courtesy]:
 
 def fold(text: str) -> str:
     """Lower case without accents and without repeated letters, to compare words by."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    bare = "".join(char for char in decomposed if not unicodedata.combining(char))
-    return re.sub(r"([a-z])\1+", r"\1", bare)
+    bare = _ACCENT.sub("", unicodedata.normalize("NFKD", text.casefold()))
+    return _REPEATED.sub(r"\1", bare)
 
 
 def _in_message(message: str) -> list[str]:
@@ -86,6 +95,12 @@ def _in_message(message: str) -> list[str]:
         tail = " ".join(statements)
         questions[-1:] = [f"{questions[-1]} {tail}"] if questions else [tail]
     return questions
+
+
+def _bounded(question: str) -> str:
+    if len(question) <= MAX_LENGTH:
+        return question
+    return question[-MAX_LENGTH:].partition(" ")[2] or question[-MAX_LENGTH:]
 
 
 def _sentences(messages: Iterable[str]) -> list[str]:

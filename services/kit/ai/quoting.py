@@ -17,7 +17,7 @@ STEM = 5
 AT_MOST = 420
 """Characters of one quotation."""
 SHORT = 300
-"""A passage up to this length is read out whole."""
+"""A passage up to this length is read out whole, unless it answers several questions."""
 ENOUGH = 160
 """A sentence shorter than this takes the next one with it."""
 
@@ -45,8 +45,9 @@ class _Sentence:
 def quote(passage: str, questions: Sequence[str]) -> str:
     """The part of the passage that says most about the questions, in the passage's own words."""
     sentences = _sentences(passage)
-    if sum(len(sentence.text) + 1 for sentence in sentences) <= SHORT:
-        return " ".join(sentence.text for sentence in sentences)
+    whole = " ".join(sentence.text for sentence in sentences)
+    if len(whole) <= SHORT and len({sentence.heading for sentence in sentences}) == 1:
+        return whole
     chosen: set[int] = set()
     for question in questions:
         chosen |= _best(sentences, stems(question))
@@ -77,7 +78,8 @@ def _cut(text: str, at_most: int) -> str:
 def _best(sentences: Sequence[_Sentence], wanted: frozenset[str]) -> set[int]:
     """The sentence that shares the rarest words with the question, and what belongs to it."""
     own = [stems(sentence.text) for sentence in sentences]
-    named = [stems(sentence.heading) for sentence in sentences]
+    headings = {heading: stems(heading) for heading in {each.heading for each in sentences}}
+    named = [headings[sentence.heading] for sentence in sentences]
     frequency = Counter(stem for found in own for stem in found)
 
     def weight(place: int) -> float:

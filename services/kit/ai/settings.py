@@ -30,10 +30,12 @@ class AISettings(BaseSettings):
     """Key of Anthropic's API."""
     anthropic_base_url: str = "https://api.anthropic.com"
     """Where Anthropic's API is, without a version."""
-    models: Annotated[tuple[str, ...], NoDecode] = Field((), validation_alias="MALHA_AI_MODELS")
+    models: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), validation_alias="MALHA_AI_MODELS"
+    )
     """Asked in this order, comma separated; the next one answers when the one before is
     unavailable. Unset: the model of each provider with a key, and `local` last."""
-    embedding: str = Field("local", validation_alias="MALHA_AI_EMBEDDING")
+    embedding: str = Field(default="local", validation_alias="MALHA_AI_EMBEDDING")
     """What embeds: `local`, or an OpenAI model such as `openai:text-embedding-3-small`. Another
     choice makes vectors of another size: every document must be indexed again."""
 

@@ -1,4 +1,4 @@
-"""`python -m services.kit.devstack up|down|dev|status|run -- command`."""
+"""`python -m services.kit.devstack up|down|clean|dev|status|run -- command`."""
 
 import argparse
 import asyncio
@@ -11,6 +11,7 @@ from services.kit.devstack.paths import StatePaths
 ACTIONS = {
     "up": commands.up,
     "down": commands.down,
+    "clean": commands.clean,
     "dev": commands.dev,
     "status": commands.status,
     "supervise": commands.supervise,

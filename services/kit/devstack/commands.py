@@ -43,8 +43,6 @@ async def up(paths: StatePaths) -> int:
             detached.terminate()
         raise
     screen.welcome(status, read_demo(paths), time.monotonic() - began if detached else None)
-    if detached is not None:
-        screen.say(f"\n{status.timeline}")
     return 0
 
 
@@ -113,6 +111,16 @@ async def down(paths: StatePaths) -> int:
         else f"Malha is down after {took:.1f} s; its data stays in {paths.root}.",
         file=sys.stderr,
     )
+    return 0
+
+
+async def clean(paths: StatePaths) -> int:
+    """Stop the mesh and remove all of its data."""
+    await down(paths)
+    try:
+        paths.remove()
+    except OSError as error:
+        raise StackError(f"{error.filename} cannot be removed: {error.strerror}.") from error
     return 0
 
 

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from services.kit.devstack.nats import Nats
 from services.kit.devstack.paths import PYTHON_PATH, StatePaths
@@ -51,6 +52,11 @@ class Wiring:
         return f"http://{self.listen('sandbox')}"
 
     @property
+    def sandbox_state(self) -> Path:
+        """Where the sandbox keeps the numbers it was told."""
+        return self.paths.sandbox / "state.json"
+
+    @property
     def peers(self) -> dict[str, str]:
         """The gRPC target of every service."""
         return {service: f"unix:{self.paths.socket(service)}" for service in SERVICES}
@@ -72,14 +78,18 @@ class Wiring:
 
     def edge(self) -> dict[str, str]:
         """For the web edge."""
-        return self._environment("edge", MALHA_EDGE_LISTEN=self.listen("edge"))
+        return self._environment(
+            "edge",
+            MALHA_EDGE_LISTEN=self.listen("edge"),
+            MALHA_EDGE_SANDBOX_URL=self.sandbox_url,
+        )
 
     def sandbox(self) -> dict[str, str]:
         """For the stand-in of Meta's Graph API, which knows none of the mesh's secrets."""
         return inherited() | {
             "MALHA_PUBLIC_URL": os.environ.get("MALHA_PUBLIC_URL", self.api_url),
             "MALHA_SANDBOX_LISTEN": self.listen("sandbox"),
-            "MALHA_SANDBOX_STATE": str(self.paths.sandbox / "state.json"),
+            "MALHA_SANDBOX_STATE_FILE": str(self.sandbox_state),
         }
 
     def operator(self) -> dict[str, str]:

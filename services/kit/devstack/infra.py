@@ -48,7 +48,8 @@ class Infra:
         self._asked_ports = {"http": http_port, "grpc": grpc_port}
         self._changed = changed
         self._lock = StateLock(self.paths.lock)
-        self._code = ""
+        self.code = ""
+        """The digest of the code that schema, bus and demo data were made by; known once open."""
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -81,7 +82,7 @@ class Infra:
                 http_port=self._asked_ports["http"] or ports["http"],
                 grpc_port=self._asked_ports["grpc"] or ports["grpc"],
             )
-            self._code = services_code()
+            self.code = services_code()
         except BaseException:
             self._lock.release()
             raise
@@ -109,6 +110,7 @@ class Infra:
 
     def close(self) -> None:
         """Let go of the state directory."""
+        self.paths.remove_runtime()
         self._lock.release()
 
     async def keep(self, unit: Unit) -> Keeper:
@@ -164,13 +166,13 @@ class Infra:
 
     async def follow_code(self) -> None:
         """Bring schemas and bus up to date with code that changed while the stores were running."""
-        self._code = services_code()
+        self.code = services_code()
         await together(self.migrate(), self.lay_out_bus())
 
     @property
     def _content(self) -> str:
         roles = sorted(self.wiring.secrets.postgres)
-        return fingerprint(also=[self._code, *roles])
+        return fingerprint(also=[self.code, *roles])
 
     async def _start_postgres(self) -> None:
         await self.keep(self.postgres)
@@ -196,4 +198,4 @@ class Infra:
     @property
     def _nats_content(self) -> str:
         keys = (f"{user} {key.public}" for user, key in sorted(self.wiring.secrets.nats.items()))
-        return fingerprint(also=[self._code, self.nats.listen, str(self.nats.http_port), *keys])
+        return fingerprint(also=[self.code, self.nats.listen, str(self.nats.http_port), *keys])

@@ -52,7 +52,6 @@ class Keeper:
     async def start(self) -> None:
         """Start the unit and return when it is ready; raise what stopped it the first time."""
         self._set(State.STARTING)
-        self.started_at = time.monotonic()
         try:
             process = await self._boot()
         except StackError as error:
@@ -94,11 +93,12 @@ class Keeper:
 
     async def _bring_back(self, delay: float) -> Process:
         while True:
-            self._set(State.RESTARTING)
             if not self._wanted.is_set():
                 self.restarts += 1
+                self._set(State.RESTARTING)
                 await self._pause(delay)
             self._wanted.clear()
+            self._set(State.STARTING)
             try:
                 return await self._boot()
             except StackError as error:
@@ -115,6 +115,7 @@ class Keeper:
     async def _boot(self) -> Process:
         """One attempt: prepare, spawn, and ask until it is ready, dead or late."""
         unit, log = self.unit, self._paths.log(self.unit.name)
+        self.started_at = time.monotonic()
         await unit.prepare()
         process = Process(unit.command(), log)
         self.process = process

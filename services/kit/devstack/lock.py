@@ -61,12 +61,16 @@ class StateLock:
 
 async def end_leftovers(status: Path) -> None:
     """Wait for the processes of a supervisor that was killed; the kernel is ending them already."""
-    try:
-        recorded = json.loads(status.read_text())["processes"]
-        leftovers = [ProcessId(int(entry["pid"]), int(entry["start_ticks"])) for entry in recorded]
-    except (OSError, ValueError, KeyError, TypeError):
-        return
-    for leftover in leftovers:
+    for leftover in recorded_processes(status):
         if not await leftover.gone(within=LEFTOVER_GRACE):
             leftover.send(signal.SIGKILL)
             await leftover.gone(within=1)
+
+
+def recorded_processes(status: Path) -> list[ProcessId]:
+    """The processes that the last supervisor wrote down."""
+    try:
+        recorded = json.loads(status.read_text())["processes"]
+        return [ProcessId(int(entry["pid"]), int(entry["start_ticks"])) for entry in recorded]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []

@@ -9,7 +9,7 @@ from typing import Any, Self
 from services.kit.devstack.environment import Wiring, ignored_settings
 from services.kit.devstack.envoy import Configure, Envoy, configure_with_envoyconf
 from services.kit.devstack.errors import StackError
-from services.kit.devstack.fingerprint import fingerprint, services_code
+from services.kit.devstack.fingerprint import fingerprint
 from services.kit.devstack.infra import Infra
 from services.kit.devstack.keeper import Keeper
 from services.kit.devstack.operator import Operator
@@ -179,14 +179,14 @@ class Mesh:
         }
         told = wiring.operator()
         content = fingerprint(
-            also=[services_code(), *urls.values(), told["MALHA_PUBLIC_URL"]],
+            also=[self.infra.code, *urls.values(), told["MALHA_PUBLIC_URL"]],
         )
         # Lies beside the data it describes, and is forgotten with it.
         kept = self.paths.postgres / "seeded.json"
-        seeded = recall_seed(kept, content)
-        if seeded is None:
+        known, seeded = recall_seed(kept)
+        if known != content or not wiring.sandbox_state.exists():
             with self.timeline.step("seed"):
-                seeded = await self.infra.operator.seed(wiring)
+                seeded = await self.infra.operator.seed(wiring, seeded)
             write_atomically(kept, json.dumps({"content": content, "seeded": seeded}) + "\n")
         self.demo = urls | seeded
         write_atomically(
@@ -194,14 +194,13 @@ class Mesh:
         )
 
 
-def recall_seed(kept: Path, content: str) -> dict[str, Any] | None:
-    """What the seed told the last time; None when that was for something else."""
+def recall_seed(kept: Path) -> tuple[str, dict[str, Any]]:
+    """For which content the demo tenant was written, and what was told about it."""
     try:
         found = json.loads(kept.read_text())
-        seeded = found["seeded"]
-        return seeded if found["content"] == content and isinstance(seeded, dict) else None
+        return str(found["content"]), dict(found["seeded"])
     except (OSError, ValueError, KeyError, TypeError):
-        return None
+        return "", {}
 
 
 def read_demo(paths: StatePaths) -> dict[str, Any]:

@@ -25,8 +25,8 @@ class Operator(Protocol):
     async def lay_out_bus(self, wiring: Wiring) -> None:
         """Create or update the streams and durable consumers."""
 
-    async def seed(self, wiring: Wiring) -> dict[str, Any]:
-        """Write the demo tenant, once, and tell how to use it."""
+    async def seed(self, wiring: Wiring, before: dict[str, Any]) -> dict[str, Any]:
+        """Write the demo tenant, or go on with the one told before, and tell how to use it."""
 
 
 class ServicesCommand:
@@ -57,14 +57,18 @@ class ServicesCommand:
         """Done by `topology`."""
         await self._run("topology", environment=wiring.operator())
 
-    async def seed(self, wiring: Wiring) -> dict[str, Any]:
+    async def seed(self, wiring: Wiring, before: dict[str, Any]) -> dict[str, Any]:
         """Done by `seed`."""
-        output = await self._run("seed", environment=wiring.operator())
+        output = await self._run(
+            "seed",
+            environment=wiring.operator(),
+            stdin=json.dumps(before) if before else "",
+        )
         try:
             told = json.loads(output)
         except ValueError as error:
             raise StackError(
-                "python -m services seed did not print JSON.", self._paths.log("operator")
+                "python -m services seed did not print JSON.", self._paths.log("seed")
             ) from error
         if not isinstance(told, dict):
             raise StackError("python -m services seed printed no JSON object.")
@@ -80,7 +84,7 @@ class ServicesCommand:
                 environment=environment,
                 directory=PROJECT,
             ),
-            self._paths.log("operator"),
+            self._paths.log(step),
             stdin=stdin,
             within=STEP_LIMIT,
         )

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import shutil
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,6 +124,17 @@ class StatePaths:
         with contextlib.suppress(OSError):
             (self.root / "run").unlink(missing_ok=True)
             (self.root / "run").symlink_to(self.runtime)
+
+    def remove_runtime(self) -> None:
+        """Remove the sockets and their directories; the next start makes them again."""
+        for directory in (self.runtime, self.postgres_runtime):
+            shutil.rmtree(directory, ignore_errors=True)
+
+    def remove(self) -> None:
+        """Remove the state directory with all data, if it is one: the marker says so."""
+        if (self.root / "layout").is_file():
+            shutil.rmtree(self.root)
+        self.remove_runtime()
 
 
 def make_directory(path: Path, mode: int) -> None:

@@ -88,24 +88,9 @@ class Process:
     """A running child. Start it from the main thread: the kernel binds it to the forking thread."""
 
     def __init__(self, command: Command, log: Path) -> None:
-        rotate(log)
         self.command = command
         self.log = log
-        try:
-            with log.open("ab") as output:
-                output.write(f"{start_mark(command.name)}\n".encode())
-                output.flush()
-                self._popen = subprocess.Popen(
-                    command.launch_argv(),
-                    env=dict(command.environment),
-                    cwd=command.directory,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
-        except OSError as error:
-            raise StackError(f"{command.name} could not be started: {error}.") from error
+        self._popen = spawn(command, log)
 
     @property
     def pid(self) -> int:
@@ -165,34 +150,43 @@ async def ended(pid: int) -> None:
 
 async def run_to_end(command: Command, log: Path, *, stdin: str = "", within: float = 60) -> str:
     """Run a program that ends by itself and give its output; its errors go to the log."""
-    rotate(log)
-    with log.open("ab") as errors:
-        errors.write(f"{start_mark(command.name)}\n".encode())
-        errors.flush()
-        popen = subprocess.Popen(
-            command.launch_argv(),
-            env=dict(command.environment),
-            cwd=command.directory,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            start_new_session=True,
+    popen = spawn(command, log, talk=True)
+    try:
+        # A thread does the reading, but not the fork: see Process.
+        output, _ = await asyncio.wait_for(
+            asyncio.to_thread(popen.communicate, stdin.encode()), within
         )
-        try:
-            # Reading happens in a thread; the fork above did not, see Process.
-            output, _ = await asyncio.wait_for(
-                asyncio.to_thread(popen.communicate, stdin.encode()), within
-            )
-        except TimeoutError as error:
-            raise StackError(f"{command.name} did not finish within {within:g} s.", log) from error
-        finally:
-            if popen.poll() is None:
-                os.killpg(popen.pid, signal.SIGKILL)
-        if popen.returncode != 0:
-            errors.write(output)
+    except TimeoutError as error:
+        raise StackError(f"{command.name} did not finish within {within:g} s.", log) from error
+    finally:
+        if popen.poll() is None:
+            os.killpg(popen.pid, signal.SIGKILL)
     if popen.returncode != 0:
+        with log.open("ab") as file:
+            file.write(output)
         raise StackError(f"{command.name} {describe_exit(popen.returncode)}.", log)
-    return output.decode()
+    text: str = output.decode()
+    return text
+
+
+def spawn(command: Command, log: Path, *, talk: bool = False) -> subprocess.Popen[bytes]:
+    """Start a command with its log; `talk` keeps its standard input and output for us."""
+    rotate(log)
+    try:
+        with log.open("ab") as output:
+            output.write(f"{start_mark(command.name)}\n".encode())
+            output.flush()
+            return subprocess.Popen(
+                command.launch_argv(),
+                env=dict(command.environment),
+                cwd=command.directory,
+                stdin=subprocess.PIPE if talk else subprocess.DEVNULL,
+                stdout=subprocess.PIPE if talk else output,
+                stderr=output,
+                start_new_session=True,
+            )
+    except OSError as error:
+        raise StackError(f"{command.name} could not be started: {error}.") from error
 
 
 def describe_exit(code: int) -> str:

@@ -1,6 +1,5 @@
 """What the person at the terminal sees."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -71,8 +70,11 @@ class Screen:
         self.say(f"\nMalha is up{took}. Logs: {self._paths.logs}")
         for notice in status.notices:
             self.say(notice)
-        sys.stderr.flush()
-        print(addresses(demo), flush=True)
+        self.say(f"\n{status.timeline}\n")
+        if self._live is None:
+            print(addresses(demo), flush=True)
+        else:
+            self.say(addresses(demo))
 
 
 def addresses(demo: dict[str, Any]) -> str:

@@ -6,8 +6,15 @@ from pathlib import Path
 from services.kit.devstack.paths import PROJECT
 from services.kit.devstack.secrets import SERVICES
 
-WATCHED = ("services", "gateway-edge", "gen/python")
-CODE = frozenset({".py", ".sql"})
+# Not gateway-edge as a whole: web dependencies are tens of thousands of files.
+WATCHED = (
+    "services",
+    "gateway-edge/edge",
+    "gateway-edge/envoyconf",
+    "gateway-edge/sandbox",
+    "gen/python",
+)
+CODE = frozenset({".py", ".sql", ".json", ".html", ".css", ".js"})
 EVERY_PROCESS = frozenset({*SERVICES, "edge", "sandbox"})
 
 

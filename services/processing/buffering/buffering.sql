@@ -6,13 +6,15 @@ SELECT id, workspace_id, assistant_id, handler
 -- state
 -- What waits and what is open, read under the lock. The turn is locked too: a claim waits for us.
 WITH turn AS (
-  SELECT id, status, attempt, supersedes, attempt_time, asked_time, reply_message_id
+  SELECT id, status, attempt, supersedes, attempt_time, asked_time, reply_message_id,
+         correlation_id
     FROM processing.turns
    WHERE conversation_id = $1 AND status IN ('generating', 'ready')
      FOR NO KEY UPDATE
 )
 SELECT b.first_time, b.due_time, b.flush_reason, turn.id AS turn_id, turn.status, turn.attempt,
-       turn.supersedes, turn.attempt_time, turn.asked_time, turn.reply_message_id
+       turn.supersedes, turn.attempt_time, turn.asked_time, turn.reply_message_id,
+       turn.correlation_id
   FROM (VALUES ($1::uuid)) AS c (id)
   LEFT JOIN processing.buffers b ON b.conversation_id = c.id
   LEFT JOIN turn ON true;

@@ -16,11 +16,6 @@ WITH known AS (
    WHERE NOT EXISTS (SELECT FROM processing.messages WHERE id = $1::uuid)
      AND NOT EXISTS (SELECT FROM processing.messages
                       WHERE connection_id = $3::uuid AND external_id = $5::text AND external_id <> '')
-), made AS (
-  INSERT INTO processing.participants
-    (id, workspace_id, connection_id, display_name, identifier, kind)
-  SELECT person.id, $2::uuid, $3::uuid, $8::text, ($7::text[])[1], ($6::text[])[1]
-    FROM person WHERE person.people = 0
 ), named AS (
   INSERT INTO processing.identities (connection_id, kind, identifier, participant_id)
   SELECT $3::uuid, said.kind, said.identifier, person.id
@@ -30,6 +25,11 @@ WITH known AS (
    ORDER BY said.kind, said.identifier
   ON CONFLICT DO NOTHING
   RETURNING kind
+), made AS (
+  INSERT INTO processing.participants
+    (id, workspace_id, connection_id, display_name, identifier, kind)
+  SELECT person.id, $2::uuid, $3::uuid, $8::text, ($7::text[])[1], ($6::text[])[1]
+    FROM person WHERE person.people = 0 AND EXISTS (SELECT FROM named)
 ), settled AS (
   SELECT person.id FROM person
    WHERE person.people <= 1
@@ -64,9 +64,9 @@ WITH known AS (
   INSERT INTO processing.messages
     (id, conversation_id, connection_id, external_id, direction, author, status, content,
      message_time, correlation_id, waits, create_time, sent_time)
-  SELECT $1::uuid, conversation.id, $3::uuid, $5::text, $10::processing.direction, $11::processing.author,
-         $12::processing.message_status, $13::bytea, $14::timestamptz, $15::text,
-         $16::boolean AND conversation.handler = 'assistant', $18::timestamptz,
+  SELECT $1::uuid, conversation.id, $3::uuid, $5::text, $10::processing.direction,
+         $11::processing.author, $12::processing.message_status, $13::bytea, $14::timestamptz,
+         $15::text, $16::boolean AND conversation.handler = 'assistant', $18::timestamptz,
          CASE WHEN $10 = 'outbound'::processing.direction THEN $14::timestamptz END
     FROM conversation
   ON CONFLICT DO NOTHING

@@ -1,6 +1,6 @@
 -- turn_to_answer
 -- A turn with what an answer to it needs to know.
-SELECT t.id, t.conversation_id, t.status, t.attempt, t.attempt_time, t.assistant_id,
+SELECT t.tenant_id, t.id, t.conversation_id, t.status, t.attempt, t.attempt_time, t.assistant_id,
        t.correlation_id, c.workspace_id, c.connection_id, c.channel, p.identifier, p.kind
   FROM processing.turns t
   JOIN processing.conversations c ON c.tenant_id = t.tenant_id AND c.id = t.conversation_id
@@ -152,3 +152,7 @@ RETURNING t.*, old.status AS was,
             WHERE b.conversation_id = t.conversation_id) AS due_time,
           (SELECT array_agg(m.id ORDER BY m.message_time, m.id) FROM processing.messages m
             WHERE m.turn_id = t.id AND m.direction = 'inbound') AS message_ids;
+
+-- reply
+-- One reply.
+SELECT * FROM processing.messages WHERE id = $1;

@@ -17,6 +17,7 @@ from envoyconf.mesh import EDGE, Mesh
 from tests.gateway_edge.envoyconf.standin import Client, Upstream, Web, free_port
 
 ENVOY = Path(sys.prefix) / "bin" / "envoy"
+OPTIONS = ("--concurrency=1", "--use-dynamic-base-id", "--file-flush-interval-msec=50", "-lwarning")
 
 
 @dataclass
@@ -51,16 +52,14 @@ def running_edge() -> Iterator[Edge]:
             grpc_port=free_port(),
             metrics_port=free_port(),
             admin_socket=f"{directory}/admin.sock",
-            clusters={service: f"unix:{upstream.path}" for service in services}
-            | {EDGE: web.address},
+            clusters=dict.fromkeys(services, f"unix:{upstream.path}") | {EDGE: web.address},
         )
         config = directory / "envoy.json"
         config.write_bytes(orjson.dumps(bootstrap(mesh)))
         log = directory / "envoy.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [ENVOY, "-c", config, "--concurrency", "1", "--use-dynamic-base-id"]
-                + ["--file-flush-interval-msec", "50", "-l", "warning"],
+                [ENVOY, "-c", str(config), *OPTIONS],
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
@@ -75,11 +74,11 @@ def running_edge() -> Iterator[Edge]:
 
 
 @pytest.fixture
-def edge(running_edge: Edge) -> Iterator[Edge]:
+def edge(running_edge: Edge) -> Edge:
     """The running Envoy, with nothing recorded and nothing prepared."""
     running_edge.upstream.calls.clear()
     running_edge.upstream.answers.clear()
-    yield running_edge
+    return running_edge
 
 
 def _wait_for(mesh: Mesh, process: subprocess.Popen[bytes], log: Path) -> None:

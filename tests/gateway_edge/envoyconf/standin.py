@@ -72,7 +72,7 @@ class Upstream:
         return reply.SerializeToString()
 
 
-class _Handler(grpc.GenericRpcHandler):
+class _Handler(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
     def __init__(self, upstream: Upstream) -> None:
         self._upstream = upstream
 

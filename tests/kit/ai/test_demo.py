@@ -6,7 +6,7 @@ Passages are the paragraphs of services/demo/knowledge, each embedded with its d
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,12 +24,16 @@ from services.kit.ai.base import (
     PromptQuestion,
 )
 from services.kit.ai.local import Local
-from services.kit.ai.questions import questions_of
+from services.kit.ai.questions import questions_of, searches_of
 from services.kit.ai.sentence_encoder import SentenceEncoder
 
 KNOWLEDGE = Path(__file__).parents[3] / "services/demo/knowledge"
 
-EXCHANGE, DELIVERY, PAYMENT = "Trocas e devoluções", "Prazos de entrega e frete", "Formas de pagamento"
+EXCHANGE, DELIVERY, PAYMENT = (
+    "Trocas e devoluções",
+    "Prazos de entrega e frete",
+    "Formas de pagamento",
+)
 OPENING, WARRANTY = "Horário de atendimento e loja física", "Garantia e defeitos"
 PRODUCTS = "Produtos e tamanhos"
 
@@ -98,8 +102,8 @@ class Shelf:
     async def prompt(self, *messages: str) -> Prompt:
         """The prompt that the processing service makes: every question searched on its own."""
         questions = questions_of(messages)
-        searches = [*questions, " ".join(questions)] if len(questions) > 1 else [*questions]
-        scores = [vector @ self.vectors.T for vector in await self.encoder.embed(searches)]
+        vectors = await self.encoder.embed(searches_of(questions))
+        scores = [vector @ self.vectors.T for vector in vectors]
         best = np.max(scores, axis=0) if scores else np.zeros(len(self.passages))
         return Prompt(
             turns=tuple(PromptMessage("customer", message) for message in messages),
@@ -113,7 +117,7 @@ class Shelf:
             ),
         )
 
-    def _matches(self, scores: Sequence[float]) -> tuple[Match, ...]:
+    def _matches(self, scores: NDArray[np.float32]) -> tuple[Match, ...]:
         return tuple(Match(str(place), float(scores[place])) for place in np.argsort(scores)[-3:])
 
 

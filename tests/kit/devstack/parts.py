@@ -1,4 +1,4 @@
-"""The smallest mesh that is real where devstack is: real stores, real Envoy, one process of ours."""
+"""The smallest mesh with real stores, a real Envoy and one process of our own."""
 
 import json
 from collections.abc import Callable
@@ -48,8 +48,9 @@ class PlainOperator:
     async def lay_out_bus(self, wiring: Wiring) -> None:
         self.asked.append("topology")
 
-    async def seed(self, wiring: Wiring) -> dict[str, Any]:
+    async def seed(self, wiring: Wiring, before: dict[str, Any]) -> dict[str, Any]:
         self.asked.append("seed")
+        wiring.sandbox_state.write_text("{}")
         return {"api_key": "a key", "user": {"email": "ana@example.com", "password": "senha"}}
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from services.kit.devstack import commands
+from services.kit.devstack import commands, infra
 from services.kit.devstack.errors import StackError
 from services.kit.devstack.lock import StateLock
 from services.kit.devstack.paths import PROJECT, PYTHON_PATH, StatePaths
@@ -21,18 +21,20 @@ from services.kit.devstack.process import ProcessId
 from services.kit.devstack.status import HEALTHY, STOPPED, Status
 from tests.kit.devstack.parts import PlainOperator, small_mesh
 
-pytestmark = pytest.mark.asyncio
+
+def start_supervisor(state_dir: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, str(PROJECT / "tests/kit/devstack/supervise.py"), str(state_dir)],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, PYTHON_PATH))},
+        start_new_session=True,
+    )
 
 
 @asynccontextmanager
 async def supervised(state_dir: Path) -> AsyncIterator[subprocess.Popen[bytes]]:
     """A supervisor in a process of its own, healthy."""
     paths = StatePaths.at(state_dir)
-    supervisor = subprocess.Popen(
-        [sys.executable, str(PROJECT / "tests/kit/devstack/supervise.py"), str(state_dir)],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, PYTHON_PATH))},
-        start_new_session=True,
-    )
+    supervisor = start_supervisor(state_dir)
     try:
         async with asyncio.timeout(15):
             while True:
@@ -61,7 +63,10 @@ def processes_of(state_dir: Path) -> list[ProcessId]:
     return found
 
 
-async def test_a_mesh_starts_says_how_to_reach_it_and_leaves_nothing(tmp_path: Path) -> None:
+async def test_a_mesh_starts_says_how_to_reach_it_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(infra, "services_code", lambda: "the same code")
     operator = PlainOperator()
     async with small_mesh(tmp_path, operator=operator) as mesh:
         names = [keeper.unit.name for keeper in mesh.keepers]
@@ -73,6 +78,8 @@ async def test_a_mesh_starts_says_how_to_reach_it_and_leaves_nothing(tmp_path: P
         ports = dict(mesh.wiring.ports)
     assert not processes_of(tmp_path)
     assert not mesh.paths.demo.exists()
+    assert not mesh.paths.runtime.exists()
+    assert not mesh.paths.postgres_runtime.exists()
 
     async with small_mesh(tmp_path, operator=operator) as mesh:
         assert dict(mesh.wiring.ports) == ports, "addresses stay the same"
@@ -130,6 +137,9 @@ async def test_down_stops_a_mesh_and_is_content_without_one(
     assert await commands.down(paths) == 0
     assert await commands.status(paths) == 1
     assert "No mesh was running." in capsys.readouterr().err
+
+    assert await commands.clean(paths) == 0
+    assert not tmp_path.exists()
 
 
 async def test_a_port_in_use_gives_one_clear_sentence(tmp_path: Path) -> None:

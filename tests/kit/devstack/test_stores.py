@@ -12,6 +12,7 @@ import nats
 import pytest
 from redis.asyncio import Redis
 
+from services.kit.devstack import infra as infra_module
 from services.kit.devstack.account import CAP_DAC_READ_SEARCH, Account
 from services.kit.devstack.environment import python_command
 from services.kit.devstack.errors import StackError
@@ -20,7 +21,6 @@ from services.kit.devstack.paths import PROJECT, PYTHON_PATH
 from services.kit.devstack.process import Command, run_to_end
 from tests.kit.devstack.parts import PlainOperator
 
-pytestmark = pytest.mark.asyncio
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 
 NOBODY = 65534
@@ -44,7 +44,10 @@ async def eventually(question: Callable[[], bool], within: float = 10) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_stores_keep_their_data_over_a_stop_and_over_kill_9(tmp_path: Path) -> None:
+async def test_stores_keep_their_data_over_a_stop_and_over_kill_9(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(infra_module, "services_code", lambda: "the same code")
     operator = PlainOperator()
     async with stores(tmp_path, operator) as infra:
         database = await asyncpg.connect(infra.owner_url)
@@ -138,29 +141,30 @@ async def test_leftovers_of_a_crash_are_cleared(tmp_path: Path) -> None:
         await bystander.wait()
 
 
-@pytest.mark.parametrize(
-    ("file", "content", "sentence"),
-    [
-        ("secrets.json", "{", "is damaged"),
-        ("secrets.json", None, "is missing"),
-        ("layout", "0\n", "was made by another version"),
-        ("postgres/data/PG_VERSION", "17\n", "was written by PostgreSQL 17"),
-        ("postgres/data/PG_VERSION", None, "is not a PostgreSQL data directory"),
-    ],
-)
-async def test_a_stale_state_directory_gives_one_clear_sentence(
-    tmp_path: Path, file: str, content: str | None, sentence: str
-) -> None:
+STALE = [
+    ("secrets.json", "{", "is damaged"),
+    ("secrets.json", None, "is missing"),
+    ("layout", "0\n", "was made by another version"),
+    ("postgres/data/PG_VERSION", "17\n", "was written by PostgreSQL 17"),
+    ("postgres/data/PG_VERSION", None, "is not a PostgreSQL data directory"),
+]
+
+
+async def test_a_stale_state_directory_gives_one_clear_sentence(tmp_path: Path) -> None:
     async with stores(tmp_path):
         pass
-    if content is None:
-        (tmp_path / file).unlink()
-    else:
-        (tmp_path / file).write_text(content)
-    with pytest.raises(StackError, match=sentence) as failure:
-        await stores(tmp_path).start()
-    assert "\n" not in failure.value.sentence
-    assert "make clean" in failure.value.sentence
+    for name, content, sentence in STALE:
+        file = tmp_path / name
+        good = file.read_text()
+        if content is None:
+            file.unlink()
+        else:
+            file.write_text(content)
+        with pytest.raises(StackError, match=sentence) as failure:
+            await stores(tmp_path).start()
+        assert "\n" not in failure.value.sentence
+        assert "make clean" in failure.value.sentence
+        file.write_text(good)
 
 
 async def test_a_program_that_fails_is_shown_with_the_end_of_its_log(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from malha.message.v1.message_pb2 import Message
 from pydantic import Field, SecretStr, field_validator
@@ -82,7 +82,7 @@ class WhatsApp(Channel[WhatsAppConfig]):
     Config = WhatsAppConfig
     max_text = 4096
     max_caption = 1024
-    media: Mapping[Media, int] = {
+    media: ClassVar[Mapping[Media, int]] = {
         Media.IMAGE: mb(5),
         Media.VIDEO: mb(16),
         Media.AUDIO: mb(16),

@@ -158,4 +158,6 @@ def _reduced(entry: dict[str, Any], change: object) -> dict[str, Any]:
 
 def _digest(payload: dict[str, Any]) -> str:
     # The same event delivered again has the same bytes, whatever else came along with it.
-    return "sha256:" + hashlib.sha256(orjson.dumps(payload, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return (
+        "sha256:" + hashlib.sha256(orjson.dumps(payload, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    )

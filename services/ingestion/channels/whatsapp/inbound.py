@@ -45,9 +45,7 @@ def message_of(item: Item) -> m.Message:
         type=_TYPES[content.WhichOneof("kind") or "unsupported"],
         content=content,
         metadata=_metadata(kind, element, contact, context),
-        context=m.Context(
-            reply_to_external_id=reading.text(context.get("id"), reading.LONGEST_ID)
-        ),
+        context=m.Context(reply_to_external_id=reading.text(context.get("id"), reading.LONGEST_ID)),
         external_id=item.external_id,
     )
     if item.time is not None:
@@ -83,11 +81,9 @@ def _content(kind: str, element: Mapping[str, Any], value: Mapping[str, Any]) ->
     return m.Content(unsupported=_unsupported(kind, element, value))
 
 
-def _unsupported(
-    kind: str, element: Mapping[str, Any], value: Mapping[str, Any]
-) -> m.Unsupported:
+def _unsupported(kind: str, element: Mapping[str, Any], value: Mapping[str, Any]) -> m.Unsupported:
     body = reading.mapping(element.get(kind))
-    # Meta's name of what it could not pass on, e.g. poll; or of what happened, for a system message.
+    # Meta's name of what it could not pass on, e.g. poll; or of what a system message tells.
     detail = reading.text(body.get("type"), _LONGEST_NAME)
     original = kind
     if detail and kind == "unsupported":
@@ -118,32 +114,39 @@ def _media(body: Mapping[str, Any]) -> m.Media | None:
 
 
 def _audio(body: Mapping[str, Any]) -> m.Content | None:
-    media = _media(body)
-    return media and m.Content(audio=m.Audio(media=media, voice=body.get("voice") is True))
+    if (media := _media(body)) is None:
+        return None
+    return m.Content(audio=m.Audio(media=media, voice=body.get("voice") is True))
 
 
 def _image(body: Mapping[str, Any]) -> m.Content | None:
-    media, caption = _media(body), reading.text(body.get("caption"))
-    return media and m.Content(image=m.Image(media=media, caption=caption))
+    if (media := _media(body)) is None:
+        return None
+    return m.Content(image=m.Image(media=media, caption=reading.text(body.get("caption"))))
 
 
 def _video(body: Mapping[str, Any]) -> m.Content | None:
-    media, caption = _media(body), reading.text(body.get("caption"))
-    return media and m.Content(video=m.Video(media=media, caption=caption))
+    if (media := _media(body)) is None:
+        return None
+    return m.Content(video=m.Video(media=media, caption=reading.text(body.get("caption"))))
 
 
 def _document(body: Mapping[str, Any]) -> m.Content | None:
-    media, caption = _media(body), reading.text(body.get("caption"))
-    filename = reading.text(body.get("filename"), 512)
-    return media and m.Content(
-        document=m.Document(media=media, filename=filename, caption=caption)
+    if (media := _media(body)) is None:
+        return None
+    return m.Content(
+        document=m.Document(
+            media=media,
+            filename=reading.text(body.get("filename"), 512),
+            caption=reading.text(body.get("caption")),
+        )
     )
 
 
 def _sticker(body: Mapping[str, Any]) -> m.Content | None:
-    media = _media(body)
-    animated = body.get("animated") is True
-    return media and m.Content(sticker=m.Sticker(media=media, animated=animated))
+    if (media := _media(body)) is None:
+        return None
+    return m.Content(sticker=m.Sticker(media=media, animated=body.get("animated") is True))
 
 
 def _location(body: Mapping[str, Any]) -> m.Content | None:

@@ -28,7 +28,9 @@ def mapping(value: object) -> Mapping[str, Any]:
 
 def objects(value: object) -> list[dict[str, Any]]:
     """The objects of a JSON array; none for anything else."""
-    return [element for element in value if isinstance(element, dict)] if _is_list(value) else []
+    if not isinstance(value, list):
+        return []
+    return [element for element in value if isinstance(element, dict)]
 
 
 def first(value: object) -> Mapping[str, Any]:
@@ -54,7 +56,3 @@ def degrees(value: object, bound: float) -> float | None:
     except (ValueError, OverflowError):
         return None
     return number if math.isfinite(number) and abs(number) <= bound else None
-
-
-def _is_list(value: object) -> bool:
-    return isinstance(value, list)

@@ -1,0 +1,252 @@
+"""Webhooks in: stored first, judged after."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from malha.ingestion.v1.commands_pb2 import ProcessWebhooks
+from malha.ingestion.v1.events_pb2 import WebhookAccepted, WebhookRejected
+from malha.ingestion.v1.webhook_service_pb2 import (
+    InboundWebhook,
+    ReceiveWebhooksRequest,
+    ReceiveWebhooksResponse,
+    WebhookAnswer,
+)
+from malha.processing.v1.commands_pb2 import InboundMessage, ReceiveMessages
+from prometheus_client import Counter
+
+from services.ingestion.connections.directory import Connections, OpenConnection
+from services.ingestion.deliveries.statuses import apply_statuses
+from services.ingestion.webhooks.judging import Judged, judge
+from services.ingestion.webhooks.model import Floods, Reason
+from services.ingestion.webhooks.reading import (
+    Event,
+    Refusal,
+    Refused,
+    Unrouted,
+    read,
+    refused,
+    unrouted,
+)
+from services.ingestion.webhooks.tenants import Tenants
+from services.kit.call import Call
+from services.kit.clock import Clock
+from services.kit.db import Transaction
+from services.kit.ids import new_id
+from services.kit.ratelimit import RateLimiter
+from services.kit.sql import load_sql
+
+sql = load_sql(__package__, "webhooks.sql")
+
+TIMER = "process_webhooks"
+
+# The command takes milliseconds: by then it is lost, or everything is late.
+_RESUME_AFTER = timedelta(seconds=30)
+_JUDGED_AT_ONCE = 200
+_MESSAGES_AT_ONCE = 200
+_BYTES_AT_ONCE = 512 * 1024
+
+_STORED = WebhookAnswer(http_status=200)
+_NOT_FOUND = WebhookAnswer(http_status=404, reason="CONNECTION_NOT_FOUND")
+# Signed by nobody: how many of these are kept is limited.
+_UNPROVEN = frozenset({Reason.BODY_EMPTY, Reason.SIGNATURE_MISMATCH})
+
+events_total = Counter(
+    "malha_webhook_events_total", "Webhook events with their verdict.", ["source", "reason"]
+)
+not_kept = Counter(
+    "malha_webhooks_not_kept_total", "Refused webhooks beyond what is kept of a flood.", ["reason"]
+)
+
+
+@dataclass(slots=True)
+class _Rows:
+    events: list[Event] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Batch:
+    """A batch on its way into the ledger, by tenant."""
+
+    floods: Floods
+    now: float
+    tenants: dict[str, _Rows] = field(default_factory=dict)
+    unrouted: list[Unrouted] = field(default_factory=list)
+    answers: list[WebhookAnswer] = field(default_factory=list)
+
+    def add(self, webhook: InboundWebhook, connection: OpenConnection | None) -> None:
+        """Take in one webhook, sent to a connection or to nowhere."""
+        if connection is None:
+            self.answers.append(_NOT_FOUND)
+            if self.floods.admits_unrouted(self.now):
+                self.unrouted.append(unrouted(webhook))
+            else:
+                not_kept.labels("CONNECTION_NOT_FOUND").inc()
+            return
+        found = read(webhook, connection)
+        if isinstance(found, Refusal):
+            self._refuse(webhook, connection, found)
+        else:
+            self.answers.append(_STORED)
+            self._rows_of(connection).events.extend(found)
+
+    def _refuse(
+        self, webhook: InboundWebhook, connection: OpenConnection, refusal: Refusal
+    ) -> None:
+        reason = refusal.reason
+        self.answers.append(WebhookAnswer(http_status=refusal.http_status, reason=reason))
+        if reason in _UNPROVEN and not self.floods.admits_refused(connection.id, self.now):
+            not_kept.labels(reason).inc()
+            return
+        events_total.labels(connection.channel.slug, reason).inc()
+        self._rows_of(connection).refused.append(refused(webhook, connection, reason))
+
+    def _rows_of(self, connection: OpenConnection) -> _Rows:
+        return self.tenants.setdefault(connection.tenant_id, _Rows())
+
+
+async def receive_webhooks(
+    call: Call,
+    request: ReceiveWebhooksRequest,
+    *,
+    connections: Connections,
+    floods: Floods,
+    clock: Clock,
+) -> ReceiveWebhooksResponse:
+    """Store a batch of webhooks in one commit, and say what each sender is answered."""
+    batch = _Batch(floods, clock.now().timestamp())
+    known: dict[tuple[str, str], OpenConnection | None] = {}
+    for webhook in request.webhooks:
+        address = (webhook.channel, webhook.connection_id)
+        if address not in known:
+            known[address] = await _addressed(connections, *address)
+        batch.add(webhook, known[address])
+    if batch.tenants or batch.unrouted:
+        async with call.transaction(tenant_id=next(iter(batch.tenants), "")) as tx:
+            await _store(tx, batch, clock)
+    return ReceiveWebhooksResponse(answers=batch.answers)
+
+
+async def _addressed(
+    connections: Connections, channel: str, connection_id: str
+) -> OpenConnection | None:
+    found = await connections.by_id(connection_id)
+    return found if found is not None and found.channel.slug == channel else None
+
+
+async def _store(tx: Transaction, batch: _Batch, clock: Clock) -> None:
+    now = clock.now()
+    if batch.unrouted:
+        await tx.run(sql.insert_unrouted, *zip(*batch.unrouted, strict=True))
+    for number, (tenant_id, rows) in enumerate(batch.tenants.items()):
+        if number:
+            await tx.switch(tenant_id)
+        batch_id = new_id()
+        if rows.refused:
+            columns = zip(*rows.refused, strict=True)
+            await tx.run(sql.insert_refused, batch_id, now, *columns)
+            for row in rows.refused:
+                _tell_rejected(tx, row.id, row.connection_id, row.reason)
+        if rows.events:
+            columns = zip(*rows.events, strict=True)
+            await tx.run(sql.insert_events, batch_id, now, *columns)
+            tx.send(ProcessWebhooks(batch_id=batch_id))
+            # PostgreSQL remembers what is to be done, should the bus forget it.
+            tx.arm(TIMER, batch_id, now + _RESUME_AFTER)
+
+
+async def process_webhooks(
+    call: Call,
+    command: ProcessWebhooks,
+    *,
+    connections: Connections,
+    tenants: Tenants,
+    limiter: RateLimiter,
+    clock: Clock,
+) -> None:
+    """Give every queued event of a batch its verdict, and hand on what is accepted."""
+    more = True
+    while more:
+        async with call.transaction() as tx:
+            rows = await tx.all(sql.queued_events, command.batch_id, _JUDGED_AT_ONCE)
+            if not rows:
+                tx.disarm(TIMER, command.batch_id)
+        if not rows:
+            return
+        more = len(rows) == _JUDGED_AT_ONCE
+        tenant = await tenants.of(call)
+        judged = await judge(rows, tenant, connections, limiter, clock.now())
+        async with call.transaction() as tx:
+            settled = await _settle(tx, judged, clock)
+            if not more:
+                tx.disarm(TIMER, command.batch_id)
+        for _, reason in settled:
+            events_total.labels(rows[0]["source"], reason or "ACCEPTED").inc()
+
+
+async def _settle(
+    tx: Transaction, judged: Sequence[Judged], clock: Clock
+) -> list[tuple[Judged, str]]:
+    """Write the verdicts; what each event became, without those another worker settled."""
+    now = clock.now()
+    if reports := [one for one in judged if one.update is not None and not one.reason]:
+        updates = [one.update for one in reports if one.update is not None]
+        correlations = await apply_statuses(tx, updates, received=now)
+        for one, correlation in zip(reports, correlations, strict=True):
+            one.correlation_id = correlation or None
+    rows = await tx.all(
+        sql.settle_events,
+        [one.event_id for one in judged],
+        [one.connection_id for one in judged],
+        [one.workspace_id for one in judged],
+        [one.reason for one in judged],
+        [one.correlation_id for one in judged],
+        now,
+    )
+    reasons: dict[str, str] = {row["id"]: row["reason"] for row in rows}
+    settled = [(one, reasons[one.event_id]) for one in judged if one.event_id in reasons]
+    for one, reason in settled:
+        if reason:
+            _tell_rejected(tx, one.event_id, one.connection_id, reason, one.correlation_id)
+        else:
+            tx.emit(
+                WebhookAccepted(
+                    webhook_event_id=one.event_id,
+                    connection_id=one.connection_id,
+                    kind=one.kind,
+                ),
+                correlation_id=one.correlation_id or one.event_id,
+            )
+    messages = [one.inbound for one, reason in settled if one.inbound is not None and not reason]
+    for part in portions(messages):
+        tx.send(ReceiveMessages(messages=part))
+    return settled
+
+
+def _tell_rejected(
+    tx: Transaction,
+    event_id: str,
+    connection_id: str,
+    reason: str,
+    correlation_id: str | None = None,
+) -> None:
+    tx.emit(
+        WebhookRejected(webhook_event_id=event_id, connection_id=connection_id, reason=reason),
+        correlation_id=correlation_id or event_id,
+    )
+
+
+def portions(messages: Sequence[InboundMessage]) -> Iterator[list[InboundMessage]]:
+    """The messages in order, in portions that the bus carries."""
+    portion: list[InboundMessage] = []
+    size = 0
+    for message in messages:
+        bytes_ = message.ByteSize()
+        if portion and (len(portion) == _MESSAGES_AT_ONCE or size + bytes_ > _BYTES_AT_ONCE):
+            yield portion
+            portion, size = [], 0
+        portion.append(message)
+        size += bytes_
+    if portion:
+        yield portion

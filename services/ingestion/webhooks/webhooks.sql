@@ -1,0 +1,103 @@
+-- insert_events
+-- The items of one tenant's webhooks in a batch; those without a reason to be rejected are queued.
+INSERT INTO ingestion.webhook_events
+  (id, batch_id, request_id, item, workspace_id, connection_id, source, status, reason, kind,
+   external_id, payload, body, signature, receive_time, process_time)
+SELECT id::uuid, $1::text::uuid, request_id::uuid, item, workspace_id::uuid, connection_id::uuid, source,
+       (CASE reason WHEN '' THEN 'queued' ELSE 'rejected' END)::ingestion.webhook_status, reason, kind,
+       external_id, payload, body, signature, to_timestamp(receive_time),
+       CASE reason WHEN '' THEN NULL ELSE $2::timestamptz END
+  FROM unnest($3::text[], $4::text[], $5::int[], $6::text[], $7::text[], $8::text[], $9::text[],
+              $10::text[], $11::text[], $12::bytea[], $13::bytea[], $14::text[], $15::float8[])
+    AS e (id, request_id, item, workspace_id, connection_id, source, reason, kind, external_id, payload,
+          body, signature, receive_time);
+
+-- insert_refused
+-- Webhooks that were refused as a whole, with what is kept of them.
+INSERT INTO ingestion.webhook_events
+  (id, batch_id, request_id, item, workspace_id, connection_id, source, status, reason, kind,
+   external_id, payload, body_length, body_sha256, signature, receive_time, process_time)
+SELECT id::uuid, $1::text::uuid, request_id::uuid, 0, workspace_id::uuid, connection_id::uuid, source,
+       'rejected', reason, '', '', payload, body_length, body_sha256, signature,
+       to_timestamp(receive_time), $2
+  FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bytea[],
+              $10::int[], $11::bytea[], $12::text[], $13::float8[])
+    AS e (id, request_id, workspace_id, connection_id, source, reason, payload, body_length,
+          body_sha256, signature, receive_time);
+
+-- insert_unrouted
+-- Webhooks to connections that do not exist.
+INSERT INTO ingestion.unrouted_webhooks
+  (id, source, connection_id, payload, body_length, body_sha256, receive_time)
+SELECT id::uuid, source, connection_id, payload, body_length, body_sha256, to_timestamp(receive_time)
+  FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::int[], $6::bytea[], $7::float8[])
+    AS e (id, source, connection_id, payload, body_length, body_sha256, receive_time);
+
+-- queued_events
+-- The next of a batch's events that have no verdict yet, in order of receipt.
+SELECT id, connection_id, workspace_id, source, kind, external_id, payload
+  FROM ingestion.webhook_events
+ WHERE batch_id = $1
+   AND status = 'queued'
+ ORDER BY id
+ LIMIT $2;
+
+-- settle_events
+-- Gives queued events their verdict: $4 is the reason to reject each, or ''. One without takes its
+-- provider's id; whoever finds that taken is a duplicate. Keys are taken in one order, since batches
+-- may overlap; an event that another worker settled meanwhile is left alone and not returned.
+WITH verdict AS MATERIALIZED (
+  SELECT *
+    FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[]) WITH ORDINALITY
+      AS v (id, connection_id, workspace_id, reason, correlation_id, place)
+), taken AS (
+  INSERT INTO ingestion.accepted_items (connection_id, kind, external_id, event_id)
+  SELECT v.connection_id, e.kind, e.external_id, e.id
+    FROM verdict v
+    JOIN ingestion.webhook_events e ON e.id = v.id
+   WHERE v.reason = ''
+     AND e.status = 'queued'
+   ORDER BY v.connection_id, e.kind, e.external_id, v.place
+  ON CONFLICT DO NOTHING
+  RETURNING event_id
+), settled AS (
+  SELECT v.id, v.connection_id, v.workspace_id, v.correlation_id,
+         CASE WHEN v.reason <> '' THEN v.reason WHEN t.event_id IS NULL THEN 'DUPLICATE' ELSE '' END AS reason
+    FROM verdict v
+    LEFT JOIN taken t ON t.event_id = v.id
+)
+UPDATE ingestion.webhook_events e
+   SET status = (CASE s.reason WHEN '' THEN 'accepted' ELSE 'rejected' END)::ingestion.webhook_status,
+       reason = s.reason,
+       connection_id = s.connection_id,
+       workspace_id = s.workspace_id,
+       correlation_id = s.correlation_id,
+       process_time = $6
+  FROM settled s
+ WHERE e.id = s.id
+   AND e.status = 'queued'
+RETURNING e.id, e.reason;
+
+-- list_webhook_events
+-- One page, newest first, without payloads. A workspace of '' sees all; NULL filters do not apply.
+-- $5 is the correlation as an id: an event's own id is its correlation unless it took another's.
+SELECT id, workspace_id, connection_id, source, 'WEBHOOK_STATUS_' || upper(status::text) AS status, reason,
+       kind, external_id, signature, request_id, coalesce(correlation_id, id::text) AS correlation_id,
+       receive_time, process_time
+  FROM ingestion.webhook_events
+ WHERE ($1::text = '' OR workspace_id = nullif($1::text, '')::uuid)
+   AND ($2::text IS NULL OR status = $2::text::ingestion.webhook_status)
+   AND ($3::uuid IS NULL OR connection_id = $3)
+   AND ($4::text IS NULL OR correlation_id = $4 OR (correlation_id IS NULL AND id = $5::uuid))
+   AND ($6::uuid IS NULL OR id < $6)
+ ORDER BY id DESC
+ LIMIT $7;
+
+-- webhook_event
+-- One webhook event with its payload. A workspace of '' sees all.
+SELECT id, workspace_id, connection_id, source, 'WEBHOOK_STATUS_' || upper(status::text) AS status, reason,
+       kind, external_id, payload, signature, request_id,
+       coalesce(correlation_id, id::text) AS correlation_id, receive_time, process_time
+  FROM ingestion.webhook_events
+ WHERE id = $1
+   AND ($2::text = '' OR workspace_id = nullif($2::text, '')::uuid);

@@ -1,0 +1,1 @@
+"""Knowledge bases: documents, the passages they are cut into, and finding them by meaning."""

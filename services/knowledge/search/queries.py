@@ -1,0 +1,56 @@
+"""What assistants find."""
+
+from malha.knowledge.v1.search_service_pb2 import (
+    Passage,
+    QueryResult,
+    SearchPassagesRequest,
+    SearchPassagesResponse,
+)
+
+from services.kit.ai import Embedder
+from services.kit.call import Call
+from services.knowledge.cleaning import clean_line
+from services.knowledge.settings import KnowledgeSettings
+from services.knowledge.stores.base import Space, VectorStore
+
+_DEFAULT_LIMIT = 5
+
+
+async def search_passages(
+    call: Call,
+    request: SearchPassagesRequest,
+    *,
+    embedder: Embedder,
+    store: VectorStore,
+    settings: KnowledgeSettings,
+) -> SearchPassagesResponse:
+    """The passages most like each query, among those that are alike enough."""
+    min_score = request.min_score or settings.min_score
+    vectors = await embedder.embed([clean_line(query) for query in request.queries])
+    found = await store.search(
+        call,
+        request.assistant_id,
+        Space(embedder.model, embedder.dimensions),
+        vectors,
+        limit=request.limit or _DEFAULT_LIMIT,
+        min_score=min_score,
+    )
+    return SearchPassagesResponse(
+        results=[
+            QueryResult(
+                query=query,
+                passages=[
+                    Passage(
+                        id=one.id,
+                        document_id=one.document_id,
+                        title=one.title,
+                        text=one.text,
+                        score=one.score,
+                    )
+                    for one in passages
+                ],
+            )
+            for query, passages in zip(request.queries, found, strict=True)
+        ],
+        min_score=min_score,
+    )

@@ -1,0 +1,88 @@
+"""What a vector store is to the rest of knowledge.
+
+It holds nothing that cannot be made again: the documents are in PostgreSQL, and indexing them
+once more fills an empty store.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from services.kit.call import Call
+
+if TYPE_CHECKING:  # numpy costs a third of a second, and only embedders need it.
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Vector = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """What made a vector. Vectors of different spaces are never compared."""
+
+    model: str
+    dimensions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The document that passages are from."""
+
+    document_id: str
+    assistant_id: str
+    workspace_id: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NewPassage:
+    """A piece of a document that is to be found."""
+
+    text: str
+    vector: Vector
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPassage:
+    """A piece of a document that was found."""
+
+    id: str
+    document_id: str
+    title: str
+    text: str
+    score: float
+    """Cosine similarity to the query."""
+
+
+class VectorStore(ABC):
+    """Finds passages by their vectors, for one tenant at a time: the call's."""
+
+    @abstractmethod
+    async def replace(
+        self, call: Call, source: Source, space: Space, passages: Sequence[NewPassage]
+    ) -> None:
+        """Put these passages in the place of all that the document had, at once.
+
+        No search sees a part of them. A document that is gone has none.
+        """
+
+    @abstractmethod
+    async def search(
+        self,
+        call: Call,
+        assistant_id: str,
+        space: Space,
+        vectors: Sequence[Vector],
+        *,
+        limit: int,
+        min_score: float,
+    ) -> list[list[FoundPassage]]:
+        """For each vector the assistant's most similar passages, best first.
+
+        Only passages of the space and of the call's workspace count; a call without a workspace
+        sees those of every workspace.
+        """

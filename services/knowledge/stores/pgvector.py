@@ -1,0 +1,85 @@
+"""Passages in PostgreSQL, with the pgvector extension."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import orjson
+
+from services.kit.call import Call
+from services.kit.ids import new_id
+from services.kit.sql import load_sql
+from services.knowledge.stores.base import FoundPassage, NewPassage, Source, Space, VectorStore
+
+if TYPE_CHECKING:
+    from services.knowledge.stores.base import Vector
+
+sql = load_sql(__package__, "pgvector.sql")
+
+_BATCH = 200
+"""Passages in one statement: a few megabytes."""
+
+
+class PgvectorStore(VectorStore):
+    """Two steps: signatures of one bit per dimension choose candidates, full vectors rank them.
+
+    Both steps read all that an assistant knows. An HNSW index over all tenants found half as much
+    where many passages are alike, and reading full vectors alone took twice as long.
+    """
+
+    async def replace(
+        self, call: Call, source: Source, space: Space, passages: Sequence[NewPassage]
+    ) -> None:
+        async with call.transaction() as tx:
+            if not await tx.value(sql.lock_document, source.document_id):
+                return
+            await tx.run(sql.delete_passages, source.document_id)
+            remaining = enumerate(passages)
+            while batch := list(islice(remaining, _BATCH)):
+                await tx.run(
+                    sql.insert_passages,
+                    source.document_id,
+                    source.assistant_id,
+                    space.model,
+                    space.dimensions,
+                    [new_id() for _ in batch],
+                    [position for position, _ in batch],
+                    [passage.text for _, passage in batch],
+                    list(_written(passage.vector for _, passage in batch)),
+                )
+
+    async def search(
+        self,
+        call: Call,
+        assistant_id: str,
+        space: Space,
+        vectors: Sequence[Vector],
+        *,
+        limit: int,
+        min_score: float,
+    ) -> list[list[FoundPassage]]:
+        async with call.transaction() as tx:
+            rows = await tx.all(
+                sql.search,
+                assistant_id,
+                call.workspace_id,
+                space.model,
+                space.dimensions,
+                list(_written(vectors)),
+                min_score,
+                limit,
+            )
+        found: list[list[FoundPassage]] = [[] for _ in vectors]
+        for row in rows:
+            found[row["number"] - 1].append(
+                FoundPassage(row["id"], row["document_id"], row["title"], row["text"], row["score"])
+            )
+        return found
+
+
+def _written(vectors: Sequence[Vector] | Iterator[Vector]) -> Iterator[str]:
+    """Vectors as pgvector reads them. orjson writes 512 numbers in 10 µs."""
+    for vector in vectors:
+        yield orjson.dumps(vector, option=orjson.OPT_SERIALIZE_NUMPY).decode()

@@ -1,0 +1,32 @@
+"""How far a turn is, and why its answer may not leave."""
+
+from __future__ import annotations
+
+from malha.ingestion.v1.delivery_service_pb2 import DeliveryStatus
+
+# Only what a customer or the business would call news: queued and sending are ingestion's own.
+NEWS = {
+    DeliveryStatus.DELIVERY_STATUS_CANCELLED: "cancelled",
+    DeliveryStatus.DELIVERY_STATUS_UNKNOWN: "unknown",
+    DeliveryStatus.DELIVERY_STATUS_SENT: "sent",
+    DeliveryStatus.DELIVERY_STATUS_FAILED: "failed",
+    DeliveryStatus.DELIVERY_STATUS_DELIVERED: "delivered",
+    DeliveryStatus.DELIVERY_STATUS_READ: "read",
+}
+"""A delivery's status as its message's. In the order of the lattice: the later one stays.
+
+A failure reported after the provider took the message outranks `sent`; that it reached the device
+outranks the failure. So every order in which callbacks arrive ends the same.
+"""
+
+FORWARD = ("pending", *NEWS.values())
+"""The lattice of an outbound message's status; the type processing.message_status has its order."""
+
+
+def refusal(status: str | None, failure_reason: str, is_its_reply: bool) -> str:
+    """Why a reply may not leave, given the turn it was made for."""
+    if status == "cancelled" and failure_reason == "PERSON_TOOK_OVER":
+        return "PERSON_TOOK_OVER"
+    if status in ("generating", "ready", "sending") and not is_its_reply:
+        return "SUPERSEDED"
+    return "TURN_ENDED"

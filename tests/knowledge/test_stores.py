@@ -1,0 +1,67 @@
+"""Every vector store, held to the one contract."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.kit.call import Call
+from services.kit.clock import Clock
+from services.kit.ids import new_id
+from services.kit.testing import service_call
+from services.knowledge.stores import MemoryStore, PgvectorStore, VectorStore
+from services.knowledge.stores.base import Source
+from tests.contracts.vector_store import SPACE, VectorStoreContract, passage, source, toward
+
+INSERT = """
+INSERT INTO knowledge.documents (id, workspace_id, assistant_id, title, text, create_time)
+VALUES ($1, $2, $3, $4, 'x', $5)"""
+
+
+class TestMemoryStore(VectorStoreContract):
+    @pytest.fixture
+    def store(self) -> VectorStore:
+        return MemoryStore()
+
+    @pytest.fixture
+    def call(self) -> Call:
+        return service_call(None, tenant_id=new_id())
+
+    @pytest.fixture
+    def other_call(self) -> Call:
+        return service_call(None, tenant_id=new_id())
+
+
+class TestPgvectorStore(VectorStoreContract):
+    @pytest.fixture
+    def store(self) -> VectorStore:
+        return PgvectorStore()
+
+    async def add(self, call: Call, source: Source) -> None:
+        async with call.transaction() as tx:
+            await tx.run(
+                INSERT,
+                source.document_id,
+                source.workspace_id,
+                source.assistant_id,
+                source.title,
+                Clock().now(),
+            )
+
+    async def test_a_deleted_document_takes_its_passages_along(
+        self, store: VectorStore, call: Call
+    ) -> None:
+        document = source()
+        await self.fill(store, call, document, passage("o que havia", 0))
+        async with call.transaction() as tx:
+            await tx.run("DELETE FROM knowledge.documents WHERE id = $1", document.document_id)
+        assert await self.search(store, call, document, toward(0)) == [[]]
+        async with call.transaction() as tx:
+            assert await tx.value("SELECT count(*) FROM knowledge.passages") == 0
+            assert await tx.value("SELECT count(*) FROM knowledge.signatures") == 0
+
+    async def test_a_document_that_is_gone_gets_no_passages(
+        self, store: VectorStore, call: Call
+    ) -> None:
+        document = source()
+        await store.replace(call, document, SPACE, [passage("tarde demais", 0)])
+        assert await self.search(store, call, document, toward(0)) == [[]]
