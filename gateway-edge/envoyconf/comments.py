@@ -32,7 +32,7 @@ def comments_of(described: bytes) -> dict[str, str]:
 
 def first_sentence(text: str) -> str:
     """A title, out of a description."""
-    sentence = re.split(r"(?<=[.!?])\s", text, maxsplit=1)[0]
+    sentence = re.split(r"(?<=[.!?])\s+(?=[A-Z])", text, maxsplit=1)[0]
     return sentence.removesuffix(".")
 
 

@@ -47,7 +47,7 @@ class RPC:
 
 
 def load_contracts() -> list[FileDescriptor]:
-    """Every contract in gen/python, sorted by name. No compiler: the generated code carries them."""
+    """Every contract in gen/python, by name. No compiler: the generated code carries them."""
     files = []
     for root in map(Path, malha.__path__):
         for path in root.rglob("*_pb2.py"):
@@ -80,7 +80,7 @@ def rpc_of(method: MethodDescriptor) -> RPC:
         scope=scope_of(method),
         repeatable=options_of(method).idempotency_level != MethodOptions.IDEMPOTENCY_UNKNOWN,
     )
-    _check(rpc)
+    check(rpc)
     return rpc
 
 
@@ -113,7 +113,8 @@ def verb_and_path(rule: HttpRule) -> tuple[str, str]:
     return pattern, getattr(rule, pattern)
 
 
-def _check(rpc: RPC) -> None:
+def check(rpc: RPC) -> None:
+    """Raise ContractError when the edge cannot serve an RPC as declared."""
     if rpc.rules and rpc.scope in INTERNAL_SCOPES:
         raise ContractError(
             f"{rpc.service}.{rpc.name} needs the scope {rpc.scope!r}, which nobody outside can "

@@ -1,8 +1,8 @@
 """The benchmarks' yardstick: a bare gRPC service behind the same Envoy, transcoded the same way.
 
 `GET /v1/echo/{id}` is malha.echo.v1.EchoService/Echo(GetAssistantRequest) returning an Assistant,
-so that it differs from a real read only in what the service does. It is part of no contract: whoever
-measures serves it, and only a mesh that names its address routes it.
+so that it differs from a real read only in what the service does. It is part of no contract:
+whoever measures serves it, and only a mesh that names its address routes it.
 """
 
 from google.api import annotations_pb2

@@ -74,6 +74,11 @@ def _listener(name: str, bind: str, port: int, manager: hcm.HttpConnectionManage
     return Listener(
         name=name,
         address=socket_address(bind, port),
+        # With SO_REUSEPORT, two meshes told the same port would share it, request by request.
+        enable_reuse_port=flag(False),
+        connection_balance_config=Listener.ConnectionBalanceConfig(
+            exact_balance=Listener.ConnectionBalanceConfig.ExactBalance()
+        ),
         per_connection_buffer_limit_bytes=uint(1 * MIB),
         filter_chains=[
             FilterChain(

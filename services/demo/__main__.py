@@ -67,10 +67,11 @@ async def _answer(session: aiohttp.ClientSession, chat: str) -> str:
 
 async def _show_timeline(session: aiohttp.ClientSession, demo: dict[str, Any]) -> None:
     headers = {"x-api-key": demo["api_key"]}
-    url = f"{demo['api_url']}/v1/webhook-events?pageSize=1"
+    url = f"{demo['api_url']}/v1/webhook-events?pageSize=20"
     async with session.get(url, headers=headers) as response:
         response.raise_for_status()
-        correlation = (await response.json())["webhookEvents"][0]["correlationId"]
+        events = (await response.json())["webhookEvents"]
+    correlation = next(e["correlationId"] for e in events if e["kind"] == "message")
     url = f"{demo['api_url']}/v1/timelines/{correlation}"
     async with session.get(url, headers=headers) as response:
         response.raise_for_status()

@@ -21,7 +21,7 @@ async def list_dead_letters(client: Client, limit: int = 200) -> list[dict[str, 
     jetstream = client.jetstream()
     state = (await jetstream.stream_info(_STREAM)).state
     letters = []
-    for sequence in range(max(state.first_seq, state.last_seq - limit + 1), state.last_seq + 1):
+    for sequence in range(max(1, state.first_seq, state.last_seq - limit + 1), state.last_seq + 1):
         try:
             message = await jetstream.get_msg(_STREAM, sequence)
         except NotFoundError:

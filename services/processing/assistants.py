@@ -99,7 +99,7 @@ class Assistants:
     async def _ask(self, call: Call, assistant_id: str) -> Assistant:
         assistants = call.stub(AssistantServiceStub)
         try:
-            found = await assistants.GetAssistant(
+            found: Assistant = await assistants.GetAssistant(
                 GetAssistantRequest(id=assistant_id), timeout=_ASK_SECONDS
             )
         except NotFound:

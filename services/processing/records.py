@@ -15,16 +15,11 @@ from malha.message.v1.message_pb2 import (
     Text,
 )
 from malha.processing.v1.conversation_pb2 import (
-    Author,
     Conversation,
     ConversationMessage,
-    ConversationStatus,
-    Direction,
-    Handler,
-    MessageStatus,
     Participant,
 )
-from malha.processing.v1.turn_pb2 import Turn, TurnStatus
+from malha.processing.v1.turn_pb2 import Turn
 
 Row = Mapping[str, Any]
 
@@ -43,8 +38,8 @@ def conversation_of(row: Row) -> Conversation:
             identifier=row["identifier"],
             kind=row["kind"],
         ),
-        status=ConversationStatus.Value(f"CONVERSATION_STATUS_{row['status'].upper()}"),
-        handler=Handler.Value(f"HANDLER_{row['handler'].upper()}"),
+        status=f"CONVERSATION_STATUS_{row['status'].upper()}",
+        handler=f"HANDLER_{row['handler'].upper()}",
         create_time=row["create_time"],
         last_message_time=row["last_message_time"],
     )
@@ -62,8 +57,8 @@ def message_of(row: Row) -> ConversationMessage:
     """A message as its conversation holds it."""
     return ConversationMessage(
         message=protocol_message_of(row),
-        direction=Direction.Value(f"DIRECTION_{row['direction'].upper()}"),
-        author=Author.Value(f"AUTHOR_{row['author'].upper()}"),
+        direction=f"DIRECTION_{row['direction'].upper()}",
+        author=f"AUTHOR_{row['author'].upper()}",
         status=message_status(row["status"]),
         failure_reason=row["failure_reason"],
         turn_id=row["turn_id"] or "",
@@ -82,7 +77,7 @@ def turn_of(row: Row) -> Turn:
     return Turn(
         id=row["id"],
         conversation_id=row["conversation_id"],
-        status=TurnStatus.Value(f"TURN_STATUS_{row['status'].upper()}"),
+        status=f"TURN_STATUS_{row['status'].upper()}",
         flush_reason=row["flush_reason"],
         message_ids=row["message_ids"] or (),
         reply_message_id=row["reply_message_id"] or "",
@@ -95,9 +90,9 @@ def turn_of(row: Row) -> Turn:
     )
 
 
-def message_status(name: str) -> MessageStatus:
-    """A status as the contract numbers it."""
-    return MessageStatus.Value(f"MESSAGE_STATUS_{name.upper()}")
+def message_status(name: str) -> str:
+    """A status as the contract names it."""
+    return f"MESSAGE_STATUS_{name.upper()}"
 
 
 def text_message(

@@ -19,6 +19,9 @@ from services.kit.log import get_logger
 
 log = get_logger(__name__)
 
+WATCH = "conversation"
+"""The durable timer of a conversation in which something waits or is open."""
+
 _TTL = timedelta(minutes=5)
 # One hash tag, so that both sets live on one node of a cluster.
 _DUE = "{buffers}:due"
@@ -26,7 +29,8 @@ _LEASED = "{buffers}:leased"
 
 # Expired leases go back first: their process died, or never heard from the database.
 _CLAIM = """
-for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[1], 'LIMIT', 0, ARGV[3])) do
+local expired = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[1], 'LIMIT', 0, ARGV[3])
+for _, member in ipairs(expired) do
   redis.call('ZREM', KEYS[2], member)
   redis.call('ZADD', KEYS[1], 'NX', ARGV[1], member)
 end

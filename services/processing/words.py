@@ -34,6 +34,8 @@ def said_in_words(message: Message) -> str:
         case "interactive_reply":
             reply = content.interactive_reply
             words = reply.title or reply.payload
+        case "reaction":
+            words = content.reaction.emoji
         case "template":
             words = " ".join((content.template.name, *content.template.parameters))
         case _:
@@ -47,7 +49,7 @@ _NOTES = {
     "video": "vídeo",
     "document": "documento",
     "sticker": "figurinha",
-    "reaction": "reação",
+    "reaction": "reação retirada",
     "unsupported": "mensagem que não pode ser lida",
 }
 

@@ -42,8 +42,9 @@ class SentenceEncoder(Embedder):
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="embed")
+        self._encoder: Any = None
         # 30 MB of weights are unpacked in about a second, off the loop and from the first moment.
-        self._encoder = self._thread.submit(_load)
+        self._thread.submit(self._loaded)
         self._jobs: deque[_Job] = deque()
         self._worker: asyncio.Task[None] | None = None
 
@@ -58,7 +59,7 @@ class SentenceEncoder(Embedder):
         return vectors
 
     async def warm(self) -> None:
-        await asyncio.wrap_future(self._encoder)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._loaded)
 
     async def close(self) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)
@@ -93,7 +94,15 @@ class SentenceEncoder(Embedder):
         return jobs
 
     def _encode(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
-        return list(self._encoder.result().encode(texts))
+        return list(self._loaded().encode(texts))
+
+    def _loaded(self) -> Any:
+        """The encoder. Runs in the thread only; a failure to load is tried again by the next."""
+        if self._encoder is None:
+            # numpy reads array headers with ast.parse, which before Python 3.11.8 may fail
+            # when another thread parses at the same moment (gh-106905).
+            self._encoder = _load()
+        return self._encoder
 
 
 def _load() -> Any:

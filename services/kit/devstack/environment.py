@@ -73,7 +73,7 @@ class Wiring:
             MALHA_RPC_LISTEN=self.peers[name],
             MALHA_PROBE_LISTEN=self.listen(name),
             MALHA_ROLES="rpc,worker",
-            MALHA_INGESTION_GRAPH_URL=self.sandbox_url,
+            MALHA_INGESTION_GRAPH_URL=f"{self.sandbox_url}/v26.0",
         )
 
     def edge(self) -> dict[str, str]:
@@ -102,7 +102,6 @@ class Wiring:
             ),
             MALHA_NATS_SEED=self.secrets.nats["admin"].seed,
             MALHA_SANDBOX_URL=self.sandbox_url,
-            MALHA_INGESTION_GRAPH_URL=self.sandbox_url,
         )
 
     def _environment(self, name: str, **settings: str) -> dict[str, str]:

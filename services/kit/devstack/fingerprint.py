@@ -2,7 +2,9 @@
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from services.kit.devstack.paths import PROJECT, write_atomically
 
@@ -23,9 +25,26 @@ def fingerprint(*roots: Path, also: Iterable[str] = ()) -> str:
     return digest.hexdigest()
 
 
-def services_code() -> str:
-    """The digest of everything that decides the schema, the bus layout and the demo data."""
-    return fingerprint(PROJECT / "services", PROJECT / "gen/python/malha")
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Digests of the code that decides what lies in the stores."""
+
+    schema: str
+    bus: str
+    demo: str
+
+    @classmethod
+    def now(cls) -> Self:
+        """As it is in the working tree at this moment."""
+        services = PROJECT / "services"
+        migrations = sorted(services.glob("*/migrations"))
+        migrating = (services / "kit/migrate.py", services / "registry.py")
+        return cls(
+            schema=fingerprint(*migrations, *(file for file in migrating if file.exists())),
+            # Any module may react to a message, and so add a consumer.
+            bus=fingerprint(services, PROJECT / "gen/python/malha"),
+            demo=fingerprint(services / "demo"),
+        )
 
 
 class Stamp:

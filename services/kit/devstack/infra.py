@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from services.kit.devstack.environment import Wiring
-from services.kit.devstack.fingerprint import Stamp, fingerprint, services_code
+from services.kit.devstack.fingerprint import Code, Stamp, fingerprint
 from services.kit.devstack.keeper import Keeper
 from services.kit.devstack.lock import StateLock, end_leftovers
 from services.kit.devstack.nats import Nats
@@ -48,8 +48,6 @@ class Infra:
         self._asked_ports = {"http": http_port, "grpc": grpc_port}
         self._changed = changed
         self._lock = StateLock(self.paths.lock)
-        self.code = ""
-        """The digest of the code that schema, bus and demo data were made by; known once open."""
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -82,7 +80,7 @@ class Infra:
                 http_port=self._asked_ports["http"] or ports["http"],
                 grpc_port=self._asked_ports["grpc"] or ports["grpc"],
             )
-            self.code = services_code()
+            self.code = Code.now()
         except BaseException:
             self._lock.release()
             raise
@@ -151,28 +149,24 @@ class Infra:
     async def migrate(self) -> None:
         """Bring the schemas up to date, unless they are for this very code."""
         stamp = Stamp(self.paths.postgres / "migrated")
-        if not stamp.says(self._content):
+        content = fingerprint(also=[self.code.schema, *sorted(self.wiring.secrets.postgres)])
+        if not stamp.says(content):
             with self.timeline.step("migrate"):
                 await self.operator.migrate(self.wiring)
-            stamp.write(self._content)
+            stamp.write(content)
 
     async def lay_out_bus(self) -> None:
         """Bring the streams and consumers up to date, unless they are for this very code."""
         stamp = Stamp(self.paths.nats / "laid-out")
-        if not self.nats.kept_store or not stamp.says(self._content):
+        if not self.nats.kept_store or not stamp.says(self.code.bus):
             with self.timeline.step("topology"):
                 await self.operator.lay_out_bus(self.wiring)
-            stamp.write(self._content)
+            stamp.write(self.code.bus)
 
     async def follow_code(self) -> None:
         """Bring schemas and bus up to date with code that changed while the stores were running."""
-        self.code = services_code()
+        self.code = Code.now()
         await together(self.migrate(), self.lay_out_bus())
-
-    @property
-    def _content(self) -> str:
-        roles = sorted(self.wiring.secrets.postgres)
-        return fingerprint(also=[self.code, *roles])
 
     async def _start_postgres(self) -> None:
         await self.keep(self.postgres)
@@ -198,4 +192,4 @@ class Infra:
     @property
     def _nats_content(self) -> str:
         keys = (f"{user} {key.public}" for user, key in sorted(self.wiring.secrets.nats.items()))
-        return fingerprint(also=[self.code, self.nats.listen, str(self.nats.http_port), *keys])
+        return fingerprint(also=[self.code.bus, self.nats.listen, str(self.nats.http_port), *keys])

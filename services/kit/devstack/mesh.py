@@ -179,7 +179,7 @@ class Mesh:
         }
         told = wiring.operator()
         content = fingerprint(
-            also=[self.infra.code, *urls.values(), told["MALHA_PUBLIC_URL"]],
+            also=[self.infra.code.demo, *urls.values(), told["MALHA_PUBLIC_URL"]],
         )
         # Lies beside the data it describes, and is forgotten with it.
         kept = self.paths.postgres / "seeded.json"

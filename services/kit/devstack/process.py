@@ -116,6 +116,8 @@ class Process:
         try:
             await asyncio.wait_for(self.wait(), self.command.stop_within)
         except TimeoutError:
+            with self.log.open("a") as file:
+                file.write(f"--- killed: did not stop within {self.command.stop_within:g} s\n")
             self.kill()
             await self.wait()
 

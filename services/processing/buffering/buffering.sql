@@ -4,20 +4,29 @@ SELECT id, workspace_id, assistant_id, handler
   FROM processing.conversations WHERE id = $1 FOR NO KEY UPDATE;
 
 -- state
--- What waits and what is open, read under the lock. The turn is locked too: a claim waits for us.
+-- What waits, what is open, and the oldest claimed reply nobody has reported on, read under the
+-- lock. The open turn is locked too: a claim waits for us.
 WITH turn AS (
   SELECT id, status, attempt, supersedes, attempt_time, asked_time, reply_message_id,
          correlation_id
     FROM processing.turns
    WHERE conversation_id = $1 AND status IN ('generating', 'ready')
      FOR NO KEY UPDATE
+), claimed AS (
+  SELECT t.id, t.asked_time, t.reply_message_id
+    FROM processing.turns t
+    JOIN processing.messages m ON m.tenant_id = t.tenant_id AND m.id = t.reply_message_id
+   WHERE t.conversation_id = $1 AND t.status = 'sending' AND m.status = 'pending'
+   ORDER BY t.asked_time, t.id LIMIT 1
 )
 SELECT b.first_time, b.due_time, b.flush_reason, turn.id AS turn_id, turn.status, turn.attempt,
        turn.supersedes, turn.attempt_time, turn.asked_time, turn.reply_message_id,
-       turn.correlation_id
+       turn.correlation_id, claimed.id AS claimed_id, claimed.asked_time AS claimed_asked_time,
+       claimed.reply_message_id AS claimed_reply_id
   FROM (VALUES ($1::uuid)) AS c (id)
   LEFT JOIN processing.buffers b ON b.conversation_id = c.id
-  LEFT JOIN turn ON true;
+  LEFT JOIN turn ON true
+  LEFT JOIN claimed ON true;
 
 -- open_turn
 -- Opens turn $2 for everything that waits; nothing when nothing does. $3 assistant, $4 now.

@@ -15,11 +15,11 @@ from services.kit.ids import new_id
 from services.kit.log import get_logger
 from services.kit.peers import Peers
 from services.processing.assistants import Assistants
-from services.processing.buffering.flush import WATCH, attend
+from services.processing.buffering.flush import attend
 from services.processing.buffering.model import Act
 from services.processing.settings import ProcessingSettings
 from services.processing.telemetry import buffers_recovered
-from services.processing.timers import BufferTimers, Place
+from services.processing.timers import WATCH, BufferTimers, Place
 
 log = get_logger(__name__)
 
@@ -97,9 +97,7 @@ async def poll_buffers(
                     task.add_done_callback(running.discard)
             if running:
                 # A full round goes on as soon as there is room.
-                await asyncio.wait(
-                    running, timeout=pause, return_when=asyncio.FIRST_COMPLETED
-                )
+                await asyncio.wait(running, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
             else:
                 await asyncio.sleep(pause)
     finally:

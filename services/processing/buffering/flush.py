@@ -36,13 +36,11 @@ from services.processing.telemetry import (
     turns_opened,
     turns_superseded,
 )
+from services.processing.timers import WATCH
 from services.processing.turns.replies import apologise, deliver_again
 
 log = get_logger(__name__)
 sql = load_sql(__package__, "buffering.sql")
-
-WATCH = "conversation"
-"""The durable timer of a conversation in which something waits or is open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,9 @@ async def attend(
         if waiting and conversation["handler"] == "person":
             await take_over(tx, conversation_id, now)  # Its connection lost its assistant.
             state, waiting = {**state, "turn_id": None}, None
-        step = next_step(now, waiting, _open_turn(state), patience_of(settings))
+        step = next_step(
+            now, waiting, _open_turn(state), state["claimed_asked_time"], patience_of(settings)
+        )
         message_ids: tuple[str, ...] = ()
         match step.act:
             case Act.OPEN | Act.SUPERSEDE:
@@ -84,6 +84,9 @@ async def attend(
                 flush_lag_seconds.observe((now - waiting.due_time).total_seconds())
             case Act.ASK_AGAIN:
                 await _ask_again(tx, conversation_id, state, now)
+            case Act.DELIVER_AGAIN:
+                await tx.run(sql.ask_again, state["claimed_id"], now)
+                await deliver_again(tx, state["claimed_reply_id"])
             case Act.GIVE_UP:
                 language = assistants.language(call.tenant_id, conversation["assistant_id"] or "")
                 reason = "NO_ANSWER_IN_TIME"

@@ -45,6 +45,8 @@ class Act(Enum):
     """Add what waits to the open turn, which starts again: the customer gets one answer."""
     ASK_AGAIN = auto()
     """Nobody has heard of the open turn for long: its command may be lost."""
+    DELIVER_AGAIN = auto()
+    """A reply was claimed for sending, and nobody has told what became of it."""
     GIVE_UP = auto()
     """There is no answer in time: say so."""
     REST = auto()
@@ -60,9 +62,13 @@ class Step:
 
 
 def next_step(
-    now: datetime, waiting: Waiting | None, turn: OpenTurn | None, patience: Patience
+    now: datetime,
+    waiting: Waiting | None,
+    turn: OpenTurn | None,
+    claimed: datetime | None,
+    patience: Patience,
 ) -> Step:
-    """What a conversation needs.
+    """What a conversation needs. `claimed` is when a reply under way was last asked for.
 
     What is due opens a turn, or joins the open one. A customer who never stops writing cannot keep
     an answer from leaving: after `max_supersedes` what waits is held until the open turn ends.
@@ -72,15 +78,19 @@ def next_step(
         return Step(Act.OPEN, now + patience.ask_again_after)
     if due and turn is not None and turn.supersedes < patience.max_supersedes:
         return Step(Act.SUPERSEDE, now + patience.ask_again_after)
+    act = Act.REST
     looks = []
     if waiting is not None:
         looks.append(now + patience.hold_for if due else waiting.due_time + patience.sweep_after)
-    act = Act.REST
     if turn is not None:
         if not turn.ready and turn.attempt_time + patience.give_up_after <= now:
             act = Act.GIVE_UP
         elif turn.asked_time + patience.ask_again_after <= now:
             act = Act.ASK_AGAIN
-        asked = turn.asked_time if act is Act.REST else now
-        looks.append(asked + patience.ask_again_after)
+        looks.append((turn.asked_time if act is Act.REST else now) + patience.ask_again_after)
+    if claimed is not None:
+        if act is Act.REST and claimed + patience.ask_again_after <= now:
+            act, claimed = Act.DELIVER_AGAIN, now
+        # Overdue and yet not its turn: it is next.
+        looks.append(max(claimed + patience.ask_again_after, now + patience.hold_for))
     return Step(act, min(looks, default=None))

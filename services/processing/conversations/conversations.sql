@@ -197,10 +197,6 @@ SELECT * FROM processing.messages
  ORDER BY id DESC
  LIMIT $3;
 
--- message
--- One message.
-SELECT * FROM processing.messages WHERE id = $1;
-
 -- timeline_turns
 -- The turns that collected or answered with a message of this correlation, of workspace $2.
 SELECT t.id, t.conversation_id, t.status, t.correlation_id, t.flush_reason, t.model, t.supersedes,

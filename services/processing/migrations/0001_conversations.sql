@@ -93,7 +93,8 @@ CREATE TABLE processing.turns (
 );
 CREATE UNIQUE INDEX one_open_turn ON processing.turns (tenant_id, conversation_id)
   WHERE status IN ('generating', 'ready');
-CREATE INDEX turns_of_conversation ON processing.turns (tenant_id, conversation_id, id);
+CREATE INDEX turns_sending ON processing.turns (tenant_id, conversation_id)
+  WHERE status = 'sending';
 CREATE INDEX turns_by_reply ON processing.turns (tenant_id, reply_message_id)
   WHERE reply_message_id IS NOT NULL;
 SELECT isolate_by_tenant('processing.turns');

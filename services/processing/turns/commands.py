@@ -20,7 +20,7 @@ from services.kit.sql import load_sql
 from services.processing.assistants import AssistantNotFound, Assistants
 from services.processing.records import message_status
 from services.processing.settings import ProcessingSettings
-from services.processing.timers import BufferTimers, Place
+from services.processing.timers import WATCH, BufferTimers, Place
 from services.processing.turns.model import refusal
 from services.processing.turns.models import Models
 from services.processing.turns.prompts import (
@@ -86,7 +86,7 @@ async def generate_reply(
         )
         if ready is not None:
             look = next_look(now, ready["due_time"], settings.ask_again_after, settings.sweep_after)
-            tx.arm("conversation", turn["conversation_id"], look)
+            tx.arm(WATCH, turn["conversation_id"], look)
 
 
 async def _answer(

@@ -1,7 +1,7 @@
 """What others tell that turns depend on: deliveries, and changes of assistants."""
 
 from collections.abc import Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 
 from malha.assistants.v1.events_pb2 import AssistantDeleted, AssistantUpdated
 from malha.ingestion.v1.events_pb2 import DeliveriesUpdated, DeliveryUpdate
@@ -33,7 +33,7 @@ async def apply_deliveries(
         replies = await tx.all(sql.lock_turns_of, [update.message_id for update in news])
         moved = [
             row
-            for row in await tx.all(sql.move_messages, *_columns(news))
+            for row in await tx.all(sql.move_messages, *_columns(news, now))
             if row["status"] != row["was"]
         ]
         for row in moved:
@@ -90,15 +90,14 @@ async def hear_deleted_assistant(
     assistants.forget(call.tenant_id, event.assistant_id)
 
 
-def _columns(news: Sequence[DeliveryUpdate]) -> tuple[list[object], ...]:
+def _columns(news: Sequence[DeliveryUpdate], now: datetime) -> tuple[list[object], ...]:
     return (
         [update.message_id for update in news],
         [NEWS[update.status] for update in news],
         [update.external_id for update in news],
         [update.reason for update in news],
-        [_time(update) for update in news],
+        [
+            update.update_time.ToDatetime(UTC) if update.HasField("update_time") else now
+            for update in news
+        ],
     )
-
-
-def _time(update: DeliveryUpdate) -> object:
-    return update.update_time.ToDatetime(UTC) if update.HasField("update_time") else None

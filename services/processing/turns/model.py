@@ -16,11 +16,9 @@ NEWS = {
 """A delivery's status as its message's. In the order of the lattice: the later one stays.
 
 A failure reported after the provider took the message outranks `sent`; that it reached the device
-outranks the failure. So every order in which callbacks arrive ends the same.
+outranks the failure. So every order in which callbacks arrive ends the same. The type
+processing.message_status has this order.
 """
-
-FORWARD = ("pending", *NEWS.values())
-"""The lattice of an outbound message's status; the type processing.message_status has its order."""
 
 
 def refusal(status: str | None, failure_reason: str, is_its_reply: bool) -> str:

@@ -26,9 +26,7 @@ class Models:
         if not usable or usable == self._settings.models:
             return self._default
         if usable not in self._chains:
-            self._chains[usable] = open_llm(
-                self._settings.model_copy(update={"models": usable})
-            )
+            self._chains[usable] = open_llm(self._settings.model_copy(update={"models": usable}))
         return self._chains[usable]
 
     def _usable(self, name: str) -> str:

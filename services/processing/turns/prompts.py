@@ -1,4 +1,4 @@
-"""What a model is told: the conversation, what was said long before, and what the business knows."""
+"""What a model is told: what was said now and long before, and what the business knows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ _SUMMARY = 2_000
 _ROLES: dict[str, Any] = {"customer": "customer", "assistant": "assistant"}
 
 
-def conversation_prompt(rows: Sequence[Mapping[str, Any]], turn_id: str, assistant: Assistant) -> Prompt:
+def conversation_prompt(
+    rows: Sequence[Mapping[str, Any]], turn_id: str, assistant: Assistant
+) -> Prompt:
     """A prompt that ends with the turn's messages. `rows` are what was said, oldest first."""
     mine = [row for row in rows if row["turn_id"] == turn_id and row["author"] == "customer"]
     before = [row for row in rows if row["turn_id"] != turn_id]

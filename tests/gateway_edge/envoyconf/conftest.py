@@ -13,11 +13,16 @@ import pytest
 
 from envoyconf.bootstrap import bootstrap
 from envoyconf.contracts import load_contracts, rpcs_of
-from envoyconf.mesh import EDGE, Mesh
+from envoyconf.mesh import EDGE, Extra, Mesh
 from tests.gateway_edge.envoyconf.standin import Client, Upstream, Web, free_port
 
 ENVOY = Path(sys.prefix) / "bin" / "envoy"
-OPTIONS = ("--concurrency=1", "--use-dynamic-base-id", "--file-flush-interval-msec=50", "-lwarning")
+OPTIONS = (
+    *("--concurrency", "1"),
+    "--use-dynamic-base-id",
+    *("--file-flush-interval-msec", "50"),
+    *("--log-level", "warning"),
+)
 
 
 @dataclass
@@ -53,6 +58,7 @@ def running_edge() -> Iterator[Edge]:
             metrics_port=free_port(),
             admin_socket=f"{directory}/admin.sock",
             clusters=dict.fromkeys(services, f"unix:{upstream.path}") | {EDGE: web.address},
+            extra=Extra(echo=f"unix:{upstream.path}"),
         )
         config = directory / "envoy.json"
         config.write_bytes(orjson.dumps(bootstrap(mesh)))

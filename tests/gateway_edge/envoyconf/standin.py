@@ -15,8 +15,11 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_status.rpc_status import to_status
+from malha.assistants.v1.assistant_pb2 import Assistant
+from malha.assistants.v1.assistant_service_pb2 import GetAssistantRequest
 
 from envoyconf.contracts import load_contracts, services_of
+from envoyconf.echo import echo_rpc
 from services.kit.errors import AppError
 from services.kit.errors import to_status as status_of
 
@@ -42,11 +45,15 @@ class Upstream:
     calls: list[Call] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._methods = {
-            f"/{service.full_name}/{method.name}": method
+        self._methods: dict[str, tuple[type[Message], type[Message]]] = {
+            f"/{service.full_name}/{method.name}": (
+                GetMessageClass(method.input_type),
+                GetMessageClass(method.output_type),
+            )
             for service in services_of(load_contracts())
             for method in service.methods
         }
+        self._methods[echo_rpc().path] = (GetAssistantRequest, Assistant)
         self.start()
 
     def start(self) -> None:
@@ -62,13 +69,13 @@ class Upstream:
 
     def answer(self, method: str, request: bytes, context: grpc.ServicerContext) -> bytes:
         """Record a call, and answer it as the test said, or with an empty message."""
-        described = self._methods[method]
-        read = GetMessageClass(described.input_type).FromString(request)
+        read_as, answer_as = self._methods[method]
+        read = read_as.FromString(request)
         name = method.rpartition(".")[2]
         metadata = dict(context.invocation_metadata())
         self.calls.append(Call(name, read, metadata, context.time_remaining()))
         made = self.answers.get(name)
-        reply = made(read, context) if made else GetMessageClass(described.output_type)()
+        reply = made(read, context) if made else answer_as()
         return reply.SerializeToString()
 
 

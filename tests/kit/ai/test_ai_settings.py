@@ -95,6 +95,7 @@ def test_a_key_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_the_embedder_is_local_unless_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     embedder = open_embedder(AISettings())
     assert (embedder.model, embedder.dimensions) == ("use-multilingual-3", 512)
+    await embedder.warm()
     await embedder.close()
     monkeypatch.setenv("OPENAI_API_KEY", "k")
     monkeypatch.setenv("MALHA_AI_EMBEDDING", "openai:text-embedding-3-large")

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from services.kit.devstack import commands, infra
+from services.kit.devstack import commands
 from services.kit.devstack.errors import StackError
+from services.kit.devstack.fingerprint import Code
 from services.kit.devstack.lock import StateLock
 from services.kit.devstack.paths import PROJECT, PYTHON_PATH, StatePaths
 from services.kit.devstack.process import ProcessId
@@ -66,7 +67,7 @@ def processes_of(state_dir: Path) -> list[ProcessId]:
 async def test_a_mesh_starts_says_how_to_reach_it_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(infra, "services_code", lambda: "the same code")
+    monkeypatch.setattr(Code, "now", lambda: Code("the", "same", "code"))
     operator = PlainOperator()
     async with small_mesh(tmp_path, operator=operator) as mesh:
         names = [keeper.unit.name for keeper in mesh.keepers]

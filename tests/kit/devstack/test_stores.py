@@ -12,10 +12,10 @@ import nats
 import pytest
 from redis.asyncio import Redis
 
-from services.kit.devstack import infra as infra_module
 from services.kit.devstack.account import CAP_DAC_READ_SEARCH, Account
 from services.kit.devstack.environment import python_command
 from services.kit.devstack.errors import StackError
+from services.kit.devstack.fingerprint import Code
 from services.kit.devstack.infra import Infra
 from services.kit.devstack.paths import PROJECT, PYTHON_PATH
 from services.kit.devstack.process import Command, run_to_end
@@ -47,7 +47,7 @@ async def eventually(question: Callable[[], bool], within: float = 10) -> None:
 async def test_stores_keep_their_data_over_a_stop_and_over_kill_9(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(infra_module, "services_code", lambda: "the same code")
+    monkeypatch.setattr(Code, "now", lambda: Code("the", "same", "code"))
     operator = PlainOperator()
     async with stores(tmp_path, operator) as infra:
         database = await asyncpg.connect(infra.owner_url)

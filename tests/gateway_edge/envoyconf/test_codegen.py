@@ -1,0 +1,69 @@
+"""gen/python out of proto/."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from envoyconf.codegen import generate
+from envoyconf.protoc import ROOT, ContractsDoNotCompile
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A repository with contracts and nothing generated."""
+    shutil.copytree(ROOT / "proto", tmp_path / "proto")
+    return tmp_path
+
+
+def test_the_committed_code_is_fresh(clone: Path) -> None:
+    generate(clone)
+
+    made = {path.relative_to(clone): path.read_bytes() for path in _files(clone / "gen")}
+    here = {path.relative_to(ROOT): path.read_bytes() for path in _files(ROOT / "gen" / "python")}
+    assert made == here, "run `make gen`"
+
+
+def test_a_second_run_changes_nothing(clone: Path) -> None:
+    first = generate(clone)
+
+    assert clone / "build" / "malha.binpb" in first
+    assert generate(clone) == []
+
+
+def test_what_lost_its_contract_is_removed(clone: Path) -> None:
+    generate(clone)
+    own = clone / "gen" / "python" / "malha" / "gone" / "v1"
+    (own / "__pycache__").mkdir(parents=True)
+    (own / "__pycache__" / "gone_pb2.cpython-311.pyc").touch()
+    (own / "gone_pb2.py").touch()
+
+    assert generate(clone) == [own / "gone_pb2.py"]
+    assert not own.parent.exists()
+
+
+def test_only_services_get_stubs(clone: Path) -> None:
+    generate(clone)
+
+    stubs = {path.name for path in (clone / "gen").rglob("*_pb2_grpc.py")}
+    assert "assistant_service_pb2_grpc.py" in stubs
+    assert not {"assistant_pb2_grpc.py", "validate_pb2_grpc.py"} & stubs
+
+
+def test_contracts_that_do_not_compile_stop_it(
+    clone: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (clone / "proto" / "malha" / "broken.proto").write_text(
+        'syntax = "proto3"; message M { X x = 1; }'
+    )
+
+    with pytest.raises(ContractsDoNotCompile):
+        generate(clone)
+    assert "broken.proto" in capfd.readouterr().err
+    assert not (clone / "gen").exists()
+
+
+def _files(directory: Path) -> list[Path]:
+    return [
+        path for path in directory.rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    ]

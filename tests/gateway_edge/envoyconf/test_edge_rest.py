@@ -1,0 +1,324 @@
+"""REST through a real Envoy, with a stand-in for the services behind it."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import grpc
+import pytest
+from google.protobuf.message import Message
+from malha.assistants.v1 import assistant_pb2, assistant_service_pb2
+from malha.ingestion.v1 import webhook_event_pb2
+
+from services.kit.errors import InvalidRequest, NotFound, ResourceExhausted
+from tests.gateway_edge.envoyconf.conftest import Edge
+from tests.gateway_edge.envoyconf.standin import Reply, fail
+
+MIB = 1 << 20
+
+
+class AssistantNotFound(NotFound):
+    """No assistant has the id {id}."""
+
+
+class LimitReached(ResourceExhausted):
+    """The limit of the plan is used up."""
+
+
+def test_a_read_becomes_an_rpc_and_its_answer_json(edge: Edge) -> None:
+    edge.upstream.answers["AssistantService/GetAssistant"] = lambda request, _: (
+        assistant_pb2.Assistant(id="7", name="Ana", models=["local"])
+    )
+
+    reply = edge.rest("GET", "/v1/assistants/7")
+
+    assert reply.status == 200
+    assert reply.json["name"] == "Ana"
+    assert reply.json["workspaceId"] == "", "an empty field is printed"
+    assert "quietTime" not in reply.json, "an unset message is not"
+    assert edge.upstream.calls[0].request.id == "7"
+
+
+def test_a_write_takes_its_fields_from_path_and_body(edge: Edge) -> None:
+    body = {"name": "Bia", "min_score": 0.5, "quietTime": "1.5s"}
+
+    assert edge.rest("PATCH", "/v1/assistants/7", body).status == 200
+
+    request = edge.upstream.calls[0].request
+    assert (request.id, request.name, request.min_score) == ("7", "Bia", 0.5)
+    assert request.quiet_time.ToMilliseconds() == 1500
+    assert not request.HasField("instructions")
+
+
+def test_query_parameters_are_fields(edge: Edge) -> None:
+    reply = edge.rest(
+        "GET", "/v1/webhook-events?status=webhook_status_queued&pageSize=2&page_token=a+b"
+    )
+
+    assert reply.status == 200
+    request = edge.upstream.calls[0].request
+    assert request.status == webhook_event_pb2.WEBHOOK_STATUS_QUEUED
+    assert (request.page_size, request.page_token) == (2, "a b")
+
+
+def test_unknown_fields_of_a_body_are_ignored(edge: Edge) -> None:
+    assert edge.rest("POST", "/v1/assistants", {"name": "Ana", "nmae": "Bia"}).status == 200
+
+
+def test_nothing_to_say_is_an_empty_object(edge: Edge) -> None:
+    reply = edge.rest("DELETE", "/v1/assistants/7")
+
+    assert (reply.status, reply.json) == (200, {})
+
+
+def test_an_answer_larger_than_the_buffers_arrives_whole(edge: Edge) -> None:
+    many = [assistant_pb2.Assistant(instructions="x" * 100_000) for _ in range(35)]
+    edge.upstream.answers["AssistantService/ListAssistants"] = lambda *_: (
+        assistant_service_pb2.ListAssistantsResponse(assistants=many)
+    )
+
+    assert len(edge.rest("GET", "/v1/assistants").json["assistants"]) == 35
+
+
+def test_a_refusal_of_a_service_keeps_its_details(edge: Edge) -> None:
+    edge.upstream.answers["AssistantService/GetAssistant"] = fail(AssistantNotFound(id="7"))
+
+    reply = edge.rest("GET", "/v1/assistants/7")
+
+    assert (reply.status, reply.json["code"]) == (404, 5)
+    assert reply.json["message"] == "No assistant has the id 7."
+    assert reply.reason == "ASSISTANT_NOT_FOUND"
+    assert reply.detail("ErrorInfo")["metadata"] == {"id": "7"}
+    assert reply.detail("RequestInfo")["requestId"] == reply.headers["x-request-id"]
+
+
+def test_fields_at_fault_are_readable(edge: Edge) -> None:
+    edge.upstream.answers["AssistantService/CreateAssistant"] = fail(
+        InvalidRequest([("name", "must not be empty")])
+    )
+
+    reply = edge.rest("POST", "/v1/assistants", {})
+
+    assert reply.status == 400
+    violations = reply.detail("BadRequest")["fieldViolations"]
+    assert [(item["field"], item["description"]) for item in violations] == [
+        ("name", "must not be empty")
+    ]
+
+
+def test_headers_of_a_service_reach_the_caller_of_an_answer_and_of_a_refusal(edge: Edge) -> None:
+    def answer(_: object, context: grpc.ServicerContext) -> assistant_pb2.Assistant:
+        context.send_initial_metadata((("ratelimit", '"default";r=9;t=12'),))
+        return assistant_pb2.Assistant()
+
+    edge.upstream.answers["AssistantService/GetAssistant"] = answer
+    assert edge.rest("GET", "/v1/assistants/7").headers["ratelimit"] == '"default";r=9;t=12'
+
+    def refuse(request: Message, context: grpc.ServicerContext) -> Message:
+        context.send_initial_metadata((("retry-after", "2"),))
+        fail(LimitReached(retry_after=2))(request, context)
+        raise AssertionError
+
+    edge.upstream.answers["AssistantService/GetAssistant"] = refuse
+    reply = edge.rest("GET", "/v1/assistants/7")
+    assert (reply.status, reply.headers["retry-after"]) == (429, "2")
+    assert reply.detail("RetryInfo")["retryDelay"] == "2s"
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A request that Envoy refuses by itself."""
+
+    name: str
+    ask: Callable[[Edge], Reply]
+    status: int
+    reason: str
+
+
+REFUSED = [
+    Bad("an unknown path", lambda e: e.rest("GET", "/v1/nope"), 404, "ROUTE_NOT_FOUND"),
+    Bad("an unknown version", lambda e: e.rest("GET", "/v1/"), 404, "ROUTE_NOT_FOUND"),
+    Bad("an unknown verb", lambda e: e.rest("PUT", "/v1/tenant"), 404, "ROUTE_NOT_FOUND"),
+    Bad("an unknown parameter", lambda e: e.rest("GET", "/v1/tenant?x=1"), 400, "REQUEST_INVALID"),
+    Bad(
+        "an unknown enum",
+        lambda e: e.rest("GET", "/v1/webhook-events?status=x"),
+        400,
+        "REQUEST_INVALID",
+    ),
+    Bad(
+        "half a body",
+        lambda e: e.rest("POST", "/v1/assistants", b'{"name":'),
+        400,
+        "REQUEST_INVALID",
+    ),
+    Bad("a list", lambda e: e.rest("POST", "/v1/assistants", []), 400, "REQUEST_INVALID"),
+    Bad(
+        "a wrong type",
+        lambda e: e.rest("POST", "/v1/assistants", {"name": {}}),
+        400,
+        "REQUEST_INVALID",
+    ),
+    Bad(
+        "two ids",
+        lambda e: e.rest("PATCH", "/v1/assistants/7", {"id": "8"}),
+        400,
+        "REQUEST_INVALID",
+    ),
+    Bad(
+        "an escaped slash", lambda e: e.rest("GET", "/v1/assistants/a%2Fb"), 400, "REQUEST_INVALID"
+    ),
+    Bad(
+        "an underscore in a header",
+        lambda e: e.rest("GET", "/v1/tenant", headers={"x_api_key": "k"}),
+        400,
+        "REQUEST_INVALID",
+    ),
+    Bad(
+        "a large body",
+        lambda e: e.rest("POST", "/v1/assistants", {"name": "x" * MIB}),
+        413,
+        "BODY_TOO_LARGE",
+    ),
+    Bad(
+        "a large header",
+        lambda e: e.rest("GET", "/v1/tenant", headers={"x": "x" * 40_000}),
+        431,
+        "HEADERS_TOO_LARGE",
+    ),
+]
+
+
+@pytest.mark.parametrize("bad", REFUSED, ids=lambda bad: bad.name)
+def test_refuses(edge: Edge, bad: Bad) -> None:
+    reply = bad.ask(edge)
+
+    assert (reply.status, reply.reason) == (bad.status, bad.reason)
+    assert reply.headers["content-type"] == "application/json"
+    assert reply.headers["server"] == "malha"
+    assert not edge.upstream.calls
+
+
+def test_a_body_just_within_the_limit_passes(edge: Edge) -> None:
+    assert edge.rest("POST", "/v1/assistants", {"name": "x" * (MIB - 100)}).status == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/malha.assistants.v1.AssistantService/GetAssistant",
+        "/malha.crm.v1.IdentityService/VerifyApiKey",
+        "/grpc.health.v1.Health/Check",
+    ],
+)
+def test_no_rpc_can_be_called_by_its_grpc_name(edge: Edge, path: str) -> None:
+    headers = {"content-type": "application/grpc", "x-envoy-original-path": "/v1/assistants/7"}
+
+    edge.rest("POST", path, b"\0\0\0\0\0", headers)
+    edge.rest("POST", "/v1/assistants", b"\0\0\0\0\0", headers)
+
+    assert not edge.upstream.calls
+
+
+def test_what_only_we_may_say_is_stripped_from_requests(edge: Edge) -> None:
+    forged = {
+        "x-tenant-id": "t",
+        "x-workspace-id": "w",
+        "x-user-scopes": "*",
+        "x-malha-actor": "service",
+        "x-request-id": "mine",
+        "x-envoy-retry-on": "5xx",
+        "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "grpc-timeout": "1n",
+        "grpc-encoding": "gzip",
+        "secret-bin": "not base64",
+    }
+
+    reply = edge.rest("GET", "/v1/assistants/7", headers=forged | {"x-api-key": "k"})
+
+    assert reply.status == 200
+    metadata = edge.upstream.calls[0].metadata
+    assert metadata["x-api-key"] == "k"
+    assert metadata["x-request-id"] == reply.headers["x-request-id"] != "mine"
+    assert not (forged.keys() - {"x-request-id"}) & metadata.keys()
+
+
+def test_answers_carry_ids_and_nothing_of_grpc(edge: Edge) -> None:
+    reply = edge.rest("GET", "/v1/tenant", headers={"x-correlation-id": "c" * 70})
+
+    assert reply.headers["x-correlation-id"] == "c" * 64
+    assert edge.upstream.calls[0].metadata["x-correlation-id"] == "c" * 64
+    assert reply.headers["cache-control"] == "no-store"
+    assert not [name for name in reply.headers if name.startswith(("grpc-", "x-envoy-"))]
+
+    alone = edge.rest("GET", "/v1/nope")
+    assert alone.headers["x-correlation-id"] == alone.headers["x-request-id"]
+    assert alone.detail("RequestInfo")["requestId"] == alone.headers["x-request-id"]
+
+
+def test_services_know_how_long_the_caller_waits(edge: Edge) -> None:
+    edge.rest("GET", "/v1/assistants/7")
+    edge.rest("POST", "/v1/assistants", {"name": "Ana"})
+
+    read, write = (call.time_remaining for call in edge.upstream.calls)
+    assert read is not None and 14 < read <= 15
+    assert write is not None and 29 < write <= 30
+
+
+def test_only_what_is_harmless_to_repeat_is_repeated(edge: Edge) -> None:
+    def refuse(_: object, context: grpc.ServicerContext) -> assistant_pb2.Assistant:
+        context.abort(grpc.StatusCode.UNAVAILABLE, "not now")
+        raise AssertionError
+
+    for name in ("GetAssistant", "CreateAssistant", "UpdateAssistant"):
+        edge.upstream.answers[f"AssistantService/{name}"] = refuse
+
+    assert edge.rest("GET", "/v1/assistants/7").status == 503
+    assert edge.rest("PATCH", "/v1/assistants/7", {}).status == 503
+    assert edge.rest("POST", "/v1/assistants", {"name": "Ana"}).status == 503
+
+    names = [call.method.rpartition("/")[2] for call in edge.upstream.calls]
+    assert names == ["GetAssistant"] * 4 + ["UpdateAssistant"] * 4 + ["CreateAssistant"]
+
+
+def test_a_service_that_is_gone_is_503_and_back_at_once(edge: Edge) -> None:
+    edge.upstream.stop()
+    try:
+        began = time.monotonic()
+        replies = [edge.rest("GET", "/v1/tenant") for _ in range(5)]
+        assert {(reply.status, reply.reason) for reply in replies} == {(503, "SERVICE_UNAVAILABLE")}
+        assert "sock" not in replies[0].json["message"], "nothing of the inside is told"
+        assert time.monotonic() - began < 5
+    finally:
+        edge.upstream.start()
+
+    deadline = time.monotonic() + 2
+    while (status := edge.rest("GET", "/v1/tenant").status) != 200 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert status == 200
+
+
+def test_the_access_log_is_json_without_search_words(edge: Edge) -> None:
+    reply = edge.rest("GET", "/v1/passages?queries=segredo&assistantId=7")
+    request_id = reply.headers["x-request-id"]
+
+    deadline = time.monotonic() + 5
+    lines: list[str] = []
+    while not lines and time.monotonic() < deadline:
+        time.sleep(0.05)
+        lines = [line for line in edge.log.read_text().splitlines() if request_id in line]
+
+    entry = json.loads(lines[0])
+    assert (entry["path"], entry["status"], entry["method"]) == ("/v1/passages", 200, "GET")
+    assert entry["rpc"] == "/malha.knowledge.v1.SearchService/SearchPassages"
+    assert "segredo" not in edge.log.read_text()
+
+
+def test_the_benchmarks_yardstick_is_transcoded_like_a_read(edge: Edge) -> None:
+    edge.upstream.answers["EchoService/Echo"] = lambda *_: assistant_pb2.Assistant(name="Ana")
+
+    reply = edge.rest("GET", "/v1/echo/7")
+
+    assert (reply.status, reply.json["name"]) == (200, "Ana")
+    assert edge.upstream.calls[0].request.id == "7"
