@@ -23,9 +23,10 @@ def main() -> None:
         write_bootstrap(options.bootstrap, options.clusters)
     else:
         from envoyconf.generated import write_generated
+        from envoyconf.protoc import ROOT
 
         for path in write_generated():
-            print(path)
+            print(path.relative_to(ROOT))
 
 
 def write_bootstrap(out: Path, clusters: Path) -> None:

@@ -1,22 +1,42 @@
 """Writes gen/python and build/malha.binpb from proto/: `python -m envoyconf.codegen`.
 
 The output depends on proto/ and the pinned compilers alone. A file whose contract is gone is
-removed, a file that did not change is not touched.
+removed, a file that did not change is not touched. With --check nothing under gen/ is written, and
+the exit code says whether all of it is fresh.
 """
 
+import argparse
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from shutil import rmtree
 from tempfile import TemporaryDirectory
 
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
+from envoyconf.mirror import differences, mirror
 from envoyconf.protoc import ROOT, VALIDATE, ContractsDoNotCompile, compile_contracts
 
 
 def generate(root: Path = ROOT) -> list[Path]:
-    """Bring gen/python and build/malha.binpb up to date; returns what changed."""
+    """Bring gen/python and build/malha.binpb up to date; returns what changed under gen/."""
+    return mirror(python_files(root), root / "gen" / "python")
+
+
+def stale_files(root: Path = ROOT) -> list[Path]:
+    """What `make gen` would change under gen/."""
+    if stale := differences(python_files(root), root / "gen" / "python"):
+        return stale
+    # It reads the contracts from gen/python, so that has to be there and fresh.
+    from envoyconf.generated import envoy_yaml, openapi_files
+
+    gen = root / "gen"
+    return [
+        *differences({Path("envoy.yaml"): envoy_yaml()}, gen / "envoy"),
+        *differences(openapi_files(root), gen / "openapi"),
+    ]
+
+
+def python_files(root: Path) -> dict[Path, bytes]:
+    """What gen/python has to hold. Leaves the descriptor set, which linters read, in build/."""
     with TemporaryDirectory() as directory:
         out = Path(directory)
         described = compile_contracts(
@@ -26,41 +46,15 @@ def generate(root: Path = ROOT) -> list[Path]:
             f"--mypy_grpc_out=only_async,quiet:{out}",
             proto=root / "proto",
         )
+        build = root / "build"
+        build.mkdir(exist_ok=True)
+        (build / "malha.binpb").write_bytes(described)
         unused = _stubs_of_nothing(described)
-        made = {
+        return {
             path.relative_to(out): path.read_bytes()
-            for path in out.rglob("*.py*")
+            for path in sorted(out.rglob("*.py*"))
             if path.relative_to(out).as_posix() not in unused
         }
-    changed = mirror(made, root / "gen" / "python")
-    changed += mirror({Path("malha.binpb"): described}, root / "build", prune=False)
-    return changed
-
-
-def mirror(files: Mapping[Path, bytes], directory: Path, *, prune: bool = True) -> list[Path]:
-    """Make a directory hold exactly these files; returns the paths written or removed."""
-    changed = []
-    for name, content in sorted(files.items()):
-        path = directory / name
-        if not path.exists() or path.read_bytes() != content:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-            changed.append(path)
-    if prune:
-        changed += _prune(directory, keep={directory / name for name in files})
-    return changed
-
-
-def _prune(directory: Path, keep: set[Path]) -> list[Path]:
-    here = [path for path in sorted(directory.rglob("*")) if "__pycache__" not in path.parts]
-    stale = [path for path in here if path.is_file() and path not in keep]
-    for path in stale:
-        path.unlink()
-    wanted = {parent for path in keep for parent in path.parents}
-    for path in here:
-        if path.is_dir() and path not in wanted:
-            rmtree(path, ignore_errors=True)  # A parent removed before took it along.
-    return stale
 
 
 def _stubs_of_nothing(described: bytes) -> set[str]:
@@ -75,13 +69,18 @@ def _stubs_of_nothing(described: bytes) -> set[str]:
 
 
 def main() -> None:
-    """Generate, and say what changed."""
+    """Generate and say what changed, or check and say what is stale."""
+    parser = argparse.ArgumentParser(prog="envoyconf.codegen", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing under gen/")
+    check = parser.parse_args().check
     try:
-        changed = generate()
+        paths = stale_files() if check else generate()
     except ContractsDoNotCompile as error:
         sys.exit(str(error))
-    for path in changed:
+    for path in paths:
         print(path.relative_to(ROOT))
+    if check and paths:
+        sys.exit("gen/ does not follow from proto/ and envoyconf: run `make gen`.")
 
 
 if __name__ == "__main__":

@@ -48,12 +48,13 @@ class RPC:
 
 def load_contracts() -> list[FileDescriptor]:
     """Every contract in gen/python, by name. No compiler: the generated code carries them."""
-    files = []
-    for root in map(Path, malha.__path__):
-        for path in root.rglob("*_pb2.py"):
-            name = path.relative_to(root.parent).with_suffix("")
-            files.append(import_module(".".join(name.parts)).DESCRIPTOR)
-    return sorted(files, key=lambda file: file.name)
+    # A set: the same directory may be on the path twice, as gen/python and in full.
+    names = {
+        ".".join(path.relative_to(root.parent).with_suffix("").parts)
+        for root in map(Path, malha.__path__)
+        for path in root.rglob("*_pb2.py")
+    }
+    return [import_module(name).DESCRIPTOR for name in sorted(names)]
 
 
 def rpcs_of(files: Iterable[FileDescriptor]) -> list[RPC]:

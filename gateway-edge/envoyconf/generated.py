@@ -7,9 +7,9 @@ import orjson
 import yaml
 
 from envoyconf.bootstrap import production_bootstrap
-from envoyconf.codegen import mirror
 from envoyconf.comments import comments_of
 from envoyconf.contracts import load_contracts
+from envoyconf.mirror import mirror
 from envoyconf.openapi import openapi, versions_of
 from envoyconf.protoc import ROOT, compile_contracts
 

@@ -65,12 +65,13 @@ class Screen:
         self._console.print(Text(text), soft_wrap=True)
 
     def welcome(self, status: Status, demo: dict[str, Any], seconds: float | None) -> None:
-        """Where everything is, and how to get in."""
+        """Where everything is, how to get in, and what the start took if this was one."""
         took = f" after {seconds:.1f} s" if seconds is not None else ""
         self.say(f"\nMalha is up{took}. Logs: {self._paths.logs}")
         for notice in status.notices:
             self.say(notice)
-        self.say(f"\n{status.timeline}\n")
+        if seconds is not None:
+            self.say(f"\n{status.timeline}\n")
         if self._live is None:
             print(addresses(demo), flush=True)
         else:

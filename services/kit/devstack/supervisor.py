@@ -73,10 +73,13 @@ class Supervisor:
 
     async def follow_code(self, mesh: Mesh) -> int:
         """Work that restarts whatever changed code belongs to."""
+        pending: set[str] = set()
         async for parts in changes():
+            pending |= parts
             try:
                 await mesh.infra.follow_code()
-                await mesh.restart(parts)
+                await mesh.restart(pending)
+                pending.clear()
                 self._notices = mesh.notices
             except StackError as error:
                 # Half-written code is normal here: say it, and wait for the next change.

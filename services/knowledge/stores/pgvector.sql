@@ -34,20 +34,24 @@ WITH query AS MATERIALIZED (
 SELECT query.number, found.*
   FROM query
  CROSS JOIN LATERAL (
-    SELECT passage.id, passage.document_id, document.title, passage.text,
-           least(1, 1 - (passage.embedding <=> query.vector)) AS score
-      FROM (SELECT passage_id
-              FROM knowledge.signatures
-             WHERE assistant_id = $1
-               AND model = $3
-               AND dimensions = $4
-             ORDER BY bits <~> query.bits
-             LIMIT 200) AS candidate
-      JOIN knowledge.passages AS passage ON passage.id = candidate.passage_id
-      JOIN knowledge.documents AS document ON document.id = passage.document_id
-     WHERE 1 - (passage.embedding <=> query.vector) >= $6::float8
-       AND ($2::text = '' OR document.workspace_id = nullif($2::text, '')::uuid)
-     ORDER BY score DESC, passage.id
+    SELECT near.id, near.document_id, near.title, near.text,
+           least(1, 1 - (near.embedding <=> query.vector)) AS score
+      FROM (SELECT passage.id, passage.document_id, document.title, passage.text, passage.embedding
+              FROM (SELECT passage_id
+                      FROM knowledge.signatures
+                     WHERE assistant_id = $1
+                       AND model = $3
+                       AND dimensions = $4
+                     ORDER BY bits <~> query.bits
+                     LIMIT 200) AS candidate
+              JOIN knowledge.passages AS passage ON passage.id = candidate.passage_id
+              JOIN knowledge.documents AS document ON document.id = passage.document_id
+             WHERE $2::text = '' OR document.workspace_id = nullif($2::text, '')::uuid
+             -- Or the planner may compare every passage before it looks for the candidates; those
+             -- of another model have another length, and that is an error.
+            OFFSET 0) AS near
+     WHERE 1 - (near.embedding <=> query.vector) >= $6::float8
+     ORDER BY score DESC, near.id
      LIMIT $7::int
   ) AS found
  ORDER BY query.number, found.score DESC, found.id;

@@ -13,7 +13,6 @@ from services.ingestion.channels.whatsapp import reading
 from services.ingestion.channels.whatsapp.parties import customer
 
 _OBJECT = "whatsapp_business_account"
-_LONGEST_PARTY = 256
 
 # Which arrays of a change hold items of their own, by the change's field. Other fields (templates,
 # account, groups, calls, another app's standby) are one item each: there is nobody to answer.
@@ -91,15 +90,15 @@ def _element(
 ) -> Item:
     """The item of one message or status; of kind '' when it lacks what makes it one."""
     fields = reading.mapping(element)
-    provider_id = reading.text(fields.get("id"), reading.LONGEST_ID + 1)
-    if not provider_id or len(provider_id) > reading.LONGEST_ID:
+    provider_id = reading.identifier(fields.get("id"))
+    if not provider_id:
         return _item("", payload, entry, value)
     if kind == "status":
         state = reading.text(fields.get("status"), 32)
         when = reading.text(fields.get("timestamp"), 32)
         member = reading.text(
             fields.get("recipient_participant_id") or fields.get("recipient_participant_user_id"),
-            _LONGEST_PARTY,
+            reading.LONGEST_PARTY,
         )
         key = ":".join(filter(None, (provider_id, state, when, member)))
         return _item("status" if state else "", payload, entry, value, key, fields)
@@ -145,8 +144,8 @@ def _item(
     return Item(
         kind=kind,
         external_id=external_id or _digest(payload),
-        routing_id=reading.text(metadata.get("phone_number_id"), reading.LONGEST_ID),
-        account_id=reading.text(entry.get("id"), reading.LONGEST_ID),
+        routing_id=reading.identifier(metadata.get("phone_number_id"), reading.LONGEST_PARTY),
+        account_id=reading.identifier(entry.get("id")),
         payload=payload,
         time=reading.time((element or {}).get("timestamp")) or reading.time(entry.get("time")),
     )

@@ -45,7 +45,7 @@ def message_of(item: Item) -> m.Message:
         type=_TYPES[content.WhichOneof("kind") or "unsupported"],
         content=content,
         metadata=_metadata(kind, element, contact, context),
-        context=m.Context(reply_to_external_id=reading.text(context.get("id"), reading.LONGEST_ID)),
+        context=m.Context(reply_to_external_id=reading.identifier(context.get("id"))),
         external_id=item.external_id,
     )
     if item.time is not None:
@@ -63,11 +63,11 @@ def status_of(item: Item) -> StatusUpdate | None:
     if progress is Progress.FAILED:
         reason = reading.text(reading.first(status.get("errors")).get("code"), 32) or "UNKNOWN"
     return StatusUpdate(
-        external_id=ExternalId(reading.text(status.get("id"), reading.LONGEST_ID)),
+        external_id=ExternalId(reading.identifier(status.get("id"))),
         status=progress,
         time=item.time,
         reason=reason,
-        opaque=reading.text(status.get("biz_opaque_callback_data"), reading.LONGEST_ID),
+        opaque=reading.identifier(status.get("biz_opaque_callback_data")),
     )
 
 
@@ -102,7 +102,7 @@ def _text(body: Mapping[str, Any]) -> m.Content | None:
 
 
 def _media(body: Mapping[str, Any]) -> m.Media | None:
-    external_id = reading.text(body.get("id"), reading.LONGEST_ID)
+    external_id = reading.identifier(body.get("id"))
     if not external_id:
         return None
     # An inline `url` is left out: it lasts five minutes and opens with our token only.
@@ -165,7 +165,7 @@ def _location(body: Mapping[str, Any]) -> m.Content | None:
 
 
 def _reaction(body: Mapping[str, Any]) -> m.Content | None:
-    target = reading.text(body.get("message_id"), reading.LONGEST_ID)
+    target = reading.identifier(body.get("message_id"))
     if not target:
         return None
     emoji = reading.text(body.get("emoji"), _LONGEST_EMOJI)

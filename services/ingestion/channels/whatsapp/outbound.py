@@ -72,8 +72,8 @@ async def send(
         raise OutcomeUnknown("NO_ANSWER") from None
     found = _parsed(raw)
     if status == 200:
-        external_id = reading.text(reading.first(found.get("messages")).get("id"))
-        if not 0 < len(external_id) <= reading.LONGEST_ID:
+        external_id = reading.identifier(reading.first(found.get("messages")).get("id"))
+        if not external_id:
             raise OutcomeUnknown("ANSWER_UNREADABLE")
         return ExternalId(external_id)
     raise refusal(status, found, retry_after)

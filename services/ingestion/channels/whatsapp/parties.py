@@ -12,7 +12,6 @@ from services.ingestion.channels.whatsapp import reading
 
 Side = Literal["from", "to"]
 
-_LONGEST = 256
 _LONGEST_NAME = 512
 # Business-scoped user id: CC.<alphanumerics>, or CC.ENT.<alphanumerics> of a parent business.
 _BSUID = re.compile(r"[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}")
@@ -55,5 +54,4 @@ def _identifiers(
 
 
 def _id(value: object) -> str:
-    found = reading.text(value, _LONGEST + 1).strip().removeprefix("+")
-    return found if len(found) <= _LONGEST else ""
+    return reading.identifier(value, reading.LONGEST_PARTY).removeprefix("+")

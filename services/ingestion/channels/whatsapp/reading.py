@@ -9,6 +9,7 @@ from typing import Any
 
 LONGEST = 65_536
 LONGEST_ID = 512
+LONGEST_PARTY = 256
 
 _EARLIEST = datetime(2009, 1, 1, tzinfo=UTC).timestamp()
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
@@ -19,6 +20,12 @@ def text(value: object, longest: int = LONGEST) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)[:longest]
     return value.replace("\0", "")[:longest] if isinstance(value, str) else ""
+
+
+def identifier(value: object, longest: int = LONGEST_ID) -> str:
+    """An id as text, '' when it is too long to be one: cut short it would be another's."""
+    found = text(value, longest + 1).strip()
+    return found if len(found) <= longest else ""
 
 
 def mapping(value: object) -> Mapping[str, Any]:
