@@ -46,6 +46,7 @@ CREATE TABLE knowledge.signatures (
   tenant_id    uuid NOT NULL DEFAULT current_tenant(),
   passage_id   uuid NOT NULL,
   assistant_id uuid NOT NULL,
+  workspace_id uuid NOT NULL,
   model        text NOT NULL,
   dimensions   int NOT NULL,
   bits         bit varying NOT NULL CHECK (length(bits) = dimensions),

@@ -42,6 +42,7 @@ class PgvectorStore(VectorStore):
                     sql.insert_passages,
                     source.document_id,
                     source.assistant_id,
+                    source.workspace_id,
                     space.model,
                     space.dimensions,
                     [new_id() for _ in batch],

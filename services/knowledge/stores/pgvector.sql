@@ -15,11 +15,11 @@ DELETE FROM knowledge.passages
 WITH passage AS (
   INSERT INTO knowledge.passages (id, document_id, position, text, embedding)
   SELECT new.id, $1, new.position, new.text, new.embedding::halfvec
-    FROM unnest($5::uuid[], $6::int[], $7::text[], $8::text[]) AS new (id, position, text, embedding)
+    FROM unnest($6::uuid[], $7::int[], $8::text[], $9::text[]) AS new (id, position, text, embedding)
   RETURNING id, embedding
 )
-INSERT INTO knowledge.signatures (passage_id, assistant_id, model, dimensions, bits)
-SELECT id, $2, $3, $4, binary_quantize(embedding)
+INSERT INTO knowledge.signatures (passage_id, assistant_id, workspace_id, model, dimensions, bits)
+SELECT id, $2, $3, $4, $5, binary_quantize(embedding)
   FROM passage;
 
 -- search
@@ -31,22 +31,21 @@ WITH query AS MATERIALIZED (
   SELECT number, vector, binary_quantize(vector) AS bits
     FROM unnest($5::text[]::halfvec[]) WITH ORDINALITY AS given (vector, number)
 )
-SELECT query.number, found.*
+SELECT query.number, found.id, found.document_id, document.title, found.text, found.score
   FROM query
  CROSS JOIN LATERAL (
-    SELECT near.id, near.document_id, near.title, near.text,
+    SELECT near.id, near.document_id, near.text,
            least(1, 1 - (near.embedding <=> query.vector)) AS score
-      FROM (SELECT passage.id, passage.document_id, document.title, passage.text, passage.embedding
+      FROM (SELECT passage.id, passage.document_id, passage.text, passage.embedding
               FROM (SELECT passage_id
                       FROM knowledge.signatures
                      WHERE assistant_id = $1
                        AND model = $3
                        AND dimensions = $4
+                       AND ($2::text = '' OR workspace_id = nullif($2::text, '')::uuid)
                      ORDER BY bits <~> query.bits
                      LIMIT 200) AS candidate
               JOIN knowledge.passages AS passage ON passage.id = candidate.passage_id
-              JOIN knowledge.documents AS document ON document.id = passage.document_id
-             WHERE $2::text = '' OR document.workspace_id = nullif($2::text, '')::uuid
              -- Or the planner may compare every passage before it looks for the candidates; those
              -- of another model have another length, and that is an error.
             OFFSET 0) AS near
@@ -54,4 +53,5 @@ SELECT query.number, found.*
      ORDER BY score DESC, near.id
      LIMIT $7::int
   ) AS found
+  JOIN knowledge.documents AS document ON document.id = found.document_id
  ORDER BY query.number, found.score DESC, found.id;

@@ -1,0 +1,186 @@
+"""Whatever happens in whatever order, at once or twice: each message is in one turn, each turn has
+one answer that covers it, and nothing waits for ever."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, defaultdict
+from typing import Any
+
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from malha.ingestion.v1.commands_pb2 import DeliverMessage
+from malha.ingestion.v1.delivery_service_pb2 import DeliveryStatus
+from malha.processing.v1.commands_pb2 import GenerateReply
+from malha.processing.v1.events_pb2 import TurnOpened
+
+from services.kit.ai.answers import Draft
+from services.kit.ai.base import Prompt
+from services.kit.ai.fake import Fake
+from services.kit.ids import new_id
+from tests.processing.stage import Stage
+
+FATES = (
+    DeliveryStatus.DELIVERY_STATUS_UNKNOWN,
+    DeliveryStatus.DELIVERY_STATUS_SENT,
+    DeliveryStatus.DELIVERY_STATUS_READ,
+)
+
+say = st.tuples(st.just("say"), st.just(0))
+wait = st.tuples(st.just("wait"), st.sampled_from([1, 3, 3, 61]))
+look = st.tuples(st.just("attend"), st.just(0))
+# Any command that was ever sent may be delivered, again, late, or never; a process may die with it.
+generate = st.tuples(st.sampled_from(["generate", "generate", "die"]), st.integers(0, 3))
+deliver = st.tuples(st.just("claim"), st.integers(0, 3))
+report = st.tuples(st.just("report"), st.integers(0, 5))
+steps = st.lists(
+    st.lists(st.one_of(say, say, wait, look, look, generate, generate, deliver, deliver, report),
+             min_size=1, max_size=4),
+    max_size=30,
+)  # fmt: skip
+
+
+class Died(BaseException):
+    """kill -9, as far as one process can tell."""
+
+
+class Repeats(Fake):
+    """Answers with what it was asked, so that an answer shows what it covers."""
+
+    dies = False
+
+    async def ask(self, prompt: Prompt) -> Draft:
+        asked = "|".join(prompt.open)
+        if self.dies:
+            raise Died
+        await asyncio.sleep(0)
+        return Draft(f"|{asked}|", "repeats")
+
+
+class Play:
+    """A conversation to which anything may happen, and what the customer saw of it."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.said: dict[str, str] = {}
+        self.granted: defaultdict[str, set[str]] = defaultdict(set)
+        self.texts: dict[str, str] = {}
+
+    async def do(self, step: str, which: int) -> None:
+        stage = self.stage
+        if step == "say":
+            words = f"m{len(self.said)}"
+            message = stage.text(words)
+            self.said[message.message.id] = words
+            await stage.receive(message)
+        elif step == "wait":
+            stage.clock.pass_(seconds=which)
+        elif not self.said or not await stage.rows("SELECT FROM processing.conversations"):
+            return
+        elif step == "attend":
+            await stage.attend()
+        elif step in ("generate", "die"):
+            command = _newest(await stage.sent(GenerateReply), which)
+            if command:
+                await self._generate(command, step == "die")
+        elif step == "claim":
+            delivery = _newest(await stage.sent(DeliverMessage), which)
+            if delivery and (await stage.claim(delivery)).granted:
+                self.granted[delivery.turn_id].add(delivery.message.id)
+                self.texts[delivery.turn_id] = delivery.message.content.text.text
+        elif step == "report" and self.granted:
+            await stage.deliver((_newest(self._claimed(), which // 3) or "", FATES[which % 3]))
+
+    async def end(self) -> None:
+        """Let time pass with nothing going wrong any more."""
+        stage = self.stage
+        for _ in range(20):
+            stage.clock.pass_(seconds=61)
+            await self.do("attend", 0)
+            for command in (await stage.sent(GenerateReply))[-2:]:
+                await self._generate(command, False)
+            for which in range(3):
+                await self.do("claim", which)
+            for id in self._claimed():
+                await stage.deliver((id, DeliveryStatus.DELIVERY_STATUS_READ))
+            if await stage.timer() is None:
+                return
+        raise AssertionError("something still waits")
+
+    async def _generate(self, command: GenerateReply, dies: bool) -> None:
+        model = Repeats()
+        model.dies = dies
+        self.stage.llm = model
+        try:
+            await self.stage.generate(command)
+        except Died:
+            pass
+
+    def _claimed(self) -> list[str]:
+        return [id for ids in self.granted.values() for id in ids]
+
+
+def _newest(items: list[Any], which: int) -> Any:
+    return items[-1 - which] if which < len(items) else None
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(script=steps)
+@example(script=[[("say", 0)]] * 3)
+@example(
+    script=[
+        step
+        for _ in range(4)
+        for step in ([("say", 0)], [("wait", 3)], [("attend", 0)], [("generate", 0)])
+    ]
+)
+@example(
+    script=[
+        [("say", 0)],
+        [("wait", 3)],
+        [("attend", 0)],
+        [("generate", 0)],
+        [("say", 0)],
+        [("wait", 3)],
+        [("attend", 0), ("claim", 0), ("claim", 0), ("say", 0)],
+        [("generate", 0), ("generate", 1), ("attend", 0)],
+        [("claim", 1), ("claim", 0)],
+    ]
+)
+async def test_in_any_order(stage: Stage, script: list[list[tuple[str, int]]]) -> None:
+    stage = Stage(stage.database, stage.cache, stage.timers, new_id(), new_id())
+    play = Play(stage)
+    try:
+        for together in script:
+            await asyncio.gather(*(play.do(*step) for step in together))
+        if play.said:
+            await play.end()
+            await _check(play)
+    finally:
+        await stage.forget()
+
+
+async def _check(play: Play) -> None:
+    stage = play.stage
+    inbound = await stage.messages("direction = 'inbound'")
+    assert {row["id"] for row in inbound} == set(play.said), "no message is lost or doubled"
+    assert all(row["turn_id"] and not row["waits"] for row in inbound), "each is in one turn"
+
+    told: dict[str, str] = {}
+    for opened in await stage.emitted(TurnOpened):
+        for id in opened.turn.message_ids:
+            assert told.setdefault(id, opened.turn.id) == opened.turn.id, "and never in another"
+
+    turns = await stage.turns()
+    assert Counter(turn["status"] for turn in turns) == {"done": len(turns)}
+    for turn in turns:
+        assert len(play.granted[turn["id"]]) == 1, "one answer leaves for each turn"
+        for row in inbound:
+            if row["turn_id"] == turn["id"]:
+                assert f"|{play.said[row['id']]}|" in play.texts[turn["id"]].replace(
+                    "|", "||"
+                ), "and it covers everything the customer said"
