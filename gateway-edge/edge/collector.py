@@ -22,6 +22,7 @@ log = get_logger(__name__)
 Store = Callable[[ReceiveWebhooksRequest], Awaitable[ReceiveWebhooksResponse]]
 
 _SECOND = 1_000_000_000
+_MOST_TURNS = 16
 # Trying again with fewer webhooks cannot help when nobody is there.
 _AWAY = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
 _NOT_STORED = WebhookAnswer(http_status=503, reason="UNAVAILABLE")
@@ -77,6 +78,7 @@ class Collector:
         """Webhooks that wait for their commit, or for its outcome."""
         self._waiting_bytes = 0
         self._woken = False
+        self._arrived = 0
         waiting_gauge.set_function(lambda: self.waiting)
 
     def submit(
@@ -111,17 +113,15 @@ class Collector:
         batch.size += size
         self.waiting += 1
         self._waiting_bytes += size
-        if not self._woken and len(self._in_flight) < self._limits.in_flight:
-            # At the end of this turn of the loop: what arrived together is stored together.
-            self._woken = True
-            loop.call_soon(self._hand_over)
+        self._arrived += 1
+        self._wake()
         return waiter
 
     async def drain(self) -> None:
         """Return when everything that was submitted has its answer."""
-        await asyncio.sleep(0)  # What was submitted in this turn of the loop is handed over in it.
-        while self._in_flight:
-            await asyncio.wait(self._in_flight)
+        while self._in_flight or self._batches:
+            # Between two batches there is none in flight for a few turns of the loop.
+            await (asyncio.wait(self._in_flight) if self._in_flight else asyncio.sleep(0))
 
     def _open_batch(self, size: int) -> _Batch:
         if self._batches:
@@ -134,7 +134,17 @@ class Collector:
         self._batches.append(_Batch())
         return self._batches[-1]
 
-    def _hand_over(self) -> None:
+    def _wake(self) -> None:
+        if not self._woken and len(self._in_flight) < self._limits.in_flight:
+            self._woken = True
+            asyncio.get_running_loop().call_soon(self._hand_over, self._arrived - 1, 0)
+
+    def _hand_over(self, seen: int, turns: int) -> None:
+        # A turn of the loop that brought more is followed by another one, which costs no time: under
+        # load it keeps one webhook from going alone while sixty wait for its commit.
+        if seen != self._arrived and turns < _MOST_TURNS:
+            asyncio.get_running_loop().call_soon(self._hand_over, self._arrived, turns + 1)
+            return
         self._woken = False
         while self._batches and len(self._in_flight) < self._limits.in_flight:
             task = asyncio.create_task(self._settle(self._batches.popleft()))
@@ -143,7 +153,8 @@ class Collector:
 
     def _settled(self, task: asyncio.Task[None]) -> None:
         self._in_flight.discard(task)
-        self._hand_over()
+        if self._batches:
+            self._wake()
 
     async def _settle(self, batch: _Batch) -> None:
         answers: list[WebhookAnswer] = []

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import itertools
 import json
 import resource
-import secrets
 import sys
 import time
 from collections import Counter
@@ -254,28 +254,16 @@ def webhooks(plan: Plan) -> list[tuple[float, bytes]]:
 
 
 def requests_of(plan: Plan) -> Iterator[tuple[float, bytes]]:
-    """Each request with the second at which it is due."""
+    """Each request with the second at which it is due; all are made before the first is sent."""
     if plan.request:
-        request = plan.request.encode()
-        while True:
-            yield 0.0, request
-    yield from webhooks(plan)
-
-
-class _Prepared:
-    """Requests that are made before the first is sent."""
-
-    def __init__(self, plan: Plan) -> None:
-        self._made = requests_of(plan) if plan.request else iter(webhooks(plan))
-
-    def __iter__(self) -> Iterator[tuple[float, bytes]]:
-        return self._made
+        return itertools.repeat((0.0, plan.request.encode()))
+    return iter(webhooks(plan))
 
 
 def main() -> None:
     """Prepare, wait for the word, send, tell."""
     plan = Plan(**json.loads(sys.stdin.readline()))
-    requests = iter(_Prepared(plan))
+    requests = requests_of(plan)
     print("ready", flush=True)
     if not sys.stdin.readline():
         return

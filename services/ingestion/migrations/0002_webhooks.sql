@@ -1,7 +1,8 @@
 -- migrate:up
 CREATE TYPE ingestion.webhook_status AS ENUM ('queued', 'accepted', 'rejected');
 
--- The ledger: one row for each item of each webhook ever received.
+-- The ledger: one row for each item of each webhook ever received. A webhook comes as one row; when it
+-- is judged, it becomes as many as it holds items.
 CREATE TABLE ingestion.webhook_events (
   tenant_id      uuid NOT NULL DEFAULT current_tenant(),
   id             uuid NOT NULL,
@@ -14,6 +15,7 @@ CREATE TABLE ingestion.webhook_events (
   source         text NOT NULL,
   status         ingestion.webhook_status NOT NULL,
   reason         text NOT NULL CHECK ((reason <> '') = (status = 'rejected')),
+  -- Known once it is judged.
   kind           text NOT NULL,
   external_id    text NOT NULL,
   -- The item in the provider's envelope: the body itself when it held nothing else. What could not

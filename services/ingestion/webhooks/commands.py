@@ -20,7 +20,7 @@ from services.ingestion.deliveries.statuses import apply_statuses
 from services.ingestion.webhooks.judging import Judged, judge
 from services.ingestion.webhooks.model import Floods, Reason
 from services.ingestion.webhooks.reading import (
-    Event,
+    Received,
     Refusal,
     Refused,
     Unrouted,
@@ -61,7 +61,7 @@ not_kept = Counter(
 
 @dataclass(slots=True)
 class _Rows:
-    events: list[Event] = field(default_factory=list)
+    received: list[Received] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
 
 
@@ -89,7 +89,7 @@ class _Batch:
             self._refuse(webhook, connection, found)
         else:
             self.answers.append(_STORED)
-            self._rows_of(connection).events.extend(found)
+            self._rows_of(connection).received.append(found)
 
     def _refuse(
         self, webhook: InboundWebhook, connection: OpenConnection, refusal: Refusal
@@ -148,9 +148,8 @@ async def _store(tx: Transaction, batch: _Batch, clock: Clock) -> None:
             await tx.run(sql.insert_refused, batch_id, now, *columns)
             for row in rows.refused:
                 _tell_rejected(tx, row.id, row.connection_id, row.reason)
-        if rows.events:
-            columns = zip(*rows.events, strict=True)
-            await tx.run(sql.insert_events, batch_id, now, *columns)
+        if rows.received:
+            await tx.run(sql.insert_received, batch_id, *zip(*rows.received, strict=True))
             tx.send(ProcessWebhooks(batch_id=batch_id))
             # PostgreSQL remembers what is to be done, should the bus forget it.
             tx.arm(TIMER, batch_id, now + _RESUME_AFTER)
@@ -165,7 +164,7 @@ async def process_webhooks(
     limiter: RateLimiter,
     clock: Clock,
 ) -> None:
-    """Give every queued event of a batch its verdict, and hand on what is accepted."""
+    """Give every item of a batch its verdict, and hand on what is accepted."""
     more = True
     while more:
         async with call.transaction() as tx:
@@ -188,8 +187,21 @@ async def process_webhooks(
 async def _settle(
     tx: Transaction, judged: Sequence[Judged], clock: Clock
 ) -> list[tuple[Judged, str]]:
-    """Write the verdicts; what each event became, without those another worker settled."""
+    """Write the verdicts; what each item became, without those another worker settled."""
     now = clock.now()
+    if parts := [one for one in judged if one.payload is not None]:
+        # Splitting twice would add the items twice.
+        rows = await tx.all(sql.lock_events, list({one.whole_id for one in judged}))
+        free = {row["id"] for row in rows}
+        judged = [one for one in judged if one.whole_id in free]
+        parts = [one for one in parts if one.whole_id in free]
+        await tx.run(
+            sql.split_events,
+            [one.whole_id for one in parts],
+            [one.event_id for one in parts],
+            [one.number for one in parts],
+            [one.payload for one in parts],
+        )
     if reports := [one for one in judged if one.update is not None and not one.reason]:
         updates = [one.update for one in reports if one.update is not None]
         correlations = await apply_statuses(tx, updates, received=now)
@@ -201,6 +213,8 @@ async def _settle(
         [one.connection_id for one in judged],
         [one.workspace_id for one in judged],
         [one.reason for one in judged],
+        [one.kind for one in judged],
+        [one.external_id for one in judged],
         [one.correlation_id for one in judged],
         now,
     )

@@ -1,8 +1,8 @@
-"""From queued events to verdicts, and to what accepted ones become."""
+"""From webhooks in the queue to items with a verdict, and to what accepted ones become."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import orjson
@@ -10,9 +10,9 @@ from malha.crm.v1.tenant_pb2 import Tenant, TenantStatus
 from malha.message.v1.message_pb2 import Message
 from malha.processing.v1.commands_pb2 import InboundMessage
 
-from services.ingestion.channels.base import Item, StatusUpdate
+from services.ingestion.channels.base import Item, StatusUpdate, UnreadableWebhook
 from services.ingestion.connections.directory import Connections, OpenConnection
-from services.ingestion.webhooks.model import Facts, verdict
+from services.ingestion.webhooks.model import Facts, Reason, verdict
 from services.kit.db import Record
 from services.kit.errors import InvalidRequest
 from services.kit.ids import new_id
@@ -20,18 +20,25 @@ from services.kit.ratelimit import RateLimiter
 from services.kit.validate import validate
 
 _CONVERSATION = ("message", "echo")
-_PAUSE_EVERY = 16
+_PAUSE_EVERY = 8
 
 
 @dataclass(slots=True)
 class Judged:
-    """One event with its verdict, and what it becomes if nobody accepted the same before."""
+    """One item with its verdict, and what it becomes if nobody accepted the same before."""
 
+    whole_id: str
+    """The row its webhook came in."""
     event_id: str
-    kind: str
+    """Its own row: the same for the first item."""
+    number: int
     connection_id: str
     """The one it was routed to; the one it was sent to when it is for nobody."""
     workspace_id: str
+    kind: str = ""
+    external_id: str = ""
+    payload: bytes | None = None
+    """The item alone; None when the webhook held nothing else."""
     reason: str = ""
     inbound: InboundMessage | None = None
     update: StatusUpdate | None = None
@@ -46,53 +53,85 @@ async def judge(
     limiter: RateLimiter,
     now: datetime,
 ) -> list[Judged]:
-    """The verdict on each queued event of one tenant."""
+    """The verdict on every item of one tenant's webhooks, in order."""
+    tenant_active = tenant.status == TenantStatus.TENANT_STATUS_ACTIVE
     known = {row["connection_id"]: await connections.by_id(row["connection_id"]) for row in rows}
-    facts = [_outer_facts(known[row["connection_id"]], tenant) for row in rows]
-    counted = sum(verdict(fact) is None for fact in facts)
-    granted = await limiter.take(tenant.id, counted, tenant.webhooks_per_minute) if counted else 0
-    judged = []
-    for number, (row, outer) in enumerate(zip(rows, facts, strict=True)):
-        fact = outer
-        if verdict(fact) is None:
-            fact = replace(fact, within_rate=granted > 0)
-            granted -= 1
-        judged.append(await _judge_one(row, known[row["connection_id"]], fact, connections, now))
+    found: list[tuple[Judged, Item | None, OpenConnection | None]] = []
+    for number, row in enumerate(rows):
+        connection = known[row["connection_id"]]
+        found.extend((*one, connection) for one in _items(row, connection))
         if number % _PAUSE_EVERY == 0:
             await asyncio.sleep(0)  # The same process acknowledges webhooks: they do not wait.
-    return judged
-
-
-def _outer_facts(connection: OpenConnection | None, tenant: Tenant) -> Facts:
-    return Facts(
-        connection_active=connection is None or connection.active,
-        tenant_active=tenant.status == TenantStatus.TENANT_STATUS_ACTIVE,
-        routed=connection is not None,
+    counted = sum(
+        tenant_active and (connection is None or connection.active) for *_, connection in found
     )
+    granted = await limiter.take(tenant.id, counted, tenant.webhooks_per_minute) if counted else 0
+    for number, (judged, item, connection) in enumerate(found):
+        facts = Facts(
+            connection_active=connection is None or connection.active,
+            tenant_active=tenant_active,
+            routed=connection is not None,
+        )
+        if facts.connection_active and tenant_active:
+            facts.within_rate = granted > 0
+            granted -= 1
+        if item is not None and connection is not None:
+            await _weigh(judged, item, connection, facts, connections, now)
+        judged.reason = judged.reason or verdict(facts) or ""
+        if number % _PAUSE_EVERY == 0:
+            await asyncio.sleep(0)
+    return [judged for judged, _, _ in found]
 
 
-async def _judge_one(
-    row: Record,
-    connection: OpenConnection | None,
+def _items(row: Record, connection: OpenConnection | None) -> Iterator[tuple[Judged, Item | None]]:
+    first = Judged(row["id"], row["id"], 0, row["connection_id"], row["workspace_id"])
+    if connection is None:
+        yield first, None
+        return
+    try:
+        items = list(connection.channel.split(orjson.loads(row["payload"])))
+    except UnreadableWebhook:
+        first.reason = Reason.ENVELOPE_UNKNOWN
+        yield first, None
+        return
+    for number, item in enumerate(items):
+        judged = first
+        if number:
+            judged = Judged(row["id"], new_id(), number, first.connection_id, first.workspace_id)
+        if len(items) > 1:
+            judged.payload = orjson.dumps(item.payload)
+        judged.kind = item.kind
+        judged.external_id = item.external_id
+        yield judged, item
+
+
+async def _weigh(
+    judged: Judged,
+    item: Item,
+    connection: OpenConnection,
     facts: Facts,
     connections: Connections,
     now: datetime,
-) -> Judged:
-    judged = Judged(row["id"], row["kind"], row["connection_id"], row["workspace_id"])
-    facts = replace(facts, readable=row["kind"] != "", supported=row["kind"] != "other")
-    if connection is not None and verdict(facts) is None:
-        item = next(connection.channel.split(orjson.loads(row["payload"])))
-        target = await _target(item, connection, connections)
-        if target is None:
-            facts = replace(facts, routed=False)
-        else:
-            judged.connection_id = target.id
-            judged.workspace_id = target.workspace_id
-            facts = replace(facts, connection_active=target.active)
-            if target.active:
-                facts = _convert(judged, item, target, facts, now)
-    judged.reason = verdict(facts) or ""
-    return judged
+) -> None:
+    facts.readable = item.kind != ""
+    facts.supported = item.kind != "other"
+    if verdict(facts) is not None:
+        return
+    target = await _target(item, connection, connections)
+    if target is None:
+        facts.routed = False
+        return
+    judged.connection_id = target.id
+    judged.workspace_id = target.workspace_id
+    facts.connection_active = target.active
+    if not target.active:
+        return
+    if item.kind in _CONVERSATION:
+        judged.inbound = _inbound(judged, item, target, now)
+        facts.readable = judged.inbound is not None
+    else:
+        judged.update = target.channel.status(item)
+        facts.supported = judged.update is not None
 
 
 async def _target(
@@ -107,23 +146,21 @@ async def _target(
     return found if found is not None and found.tenant_id == connection.tenant_id else None
 
 
-def _convert(
-    judged: Judged, item: Item, target: OpenConnection, facts: Facts, now: datetime
-) -> Facts:
-    if judged.kind in _CONVERSATION:
-        inbound = target.channel.receive(item)
-        complete(inbound.message, target, now)
-        try:
-            validate(inbound.message)
-        except InvalidRequest:
-            # Alone it is rejected; inside the command it would take the others with it.
-            return replace(facts, readable=False)
-        judged.inbound = InboundMessage(
-            message=inbound.message, correlation_id=judged.event_id, echo=inbound.echo
-        )
-        return facts
-    judged.update = target.channel.status(item)
-    return replace(facts, supported=judged.update is not None)
+def _inbound(
+    judged: Judged, item: Item, target: OpenConnection, now: datetime
+) -> InboundMessage | None:
+    """The message, complete; None when it breaks the contract."""
+    inbound = target.channel.receive(item)
+    complete(inbound.message, target, now)
+    command = InboundMessage(
+        message=inbound.message, correlation_id=judged.event_id, echo=inbound.echo
+    )
+    try:
+        validate(command)
+    except InvalidRequest:
+        # Alone it is rejected; inside the command it would take the others with it.
+        return None
+    return command
 
 
 def complete(message: Message, connection: OpenConnection, now: datetime) -> None:

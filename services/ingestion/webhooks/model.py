@@ -34,9 +34,9 @@ class Reason(StrEnum):
     """The same item was accepted before."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Facts:
-    """What the verdict on one item rests on."""
+    """What the verdict on one item rests on: true until found otherwise."""
 
     connection_active: bool = True
     """Of the connection it was sent to, and of the one it is for."""
@@ -61,7 +61,10 @@ _CHECKS: tuple[tuple[Reason, Callable[[Facts], bool]], ...] = (
 
 def verdict(facts: Facts) -> Reason | None:
     """The first check that fails; None when all pass and only a duplicate is left to rule out."""
-    return next((reason for reason, passes in _CHECKS if not passes(facts)), None)
+    for reason, passes in _CHECKS:
+        if not passes(facts):
+            return reason
+    return None
 
 
 class Allowance:

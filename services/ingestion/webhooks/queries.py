@@ -44,9 +44,9 @@ async def list_webhook_events(
             page.after,
             page.limit,
         )
-    rows, next_page_token = page.cut(rows, by="id")
+    shown, next_page_token = page.cut(rows, by="id")
     return ListWebhookEventsResponse(
-        webhook_events=[WebhookEvent(**row) for row in rows],
+        webhook_events=[WebhookEvent(**row) for row in shown],
         next_page_token=next_page_token,
     )
 

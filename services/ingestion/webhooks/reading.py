@@ -1,13 +1,14 @@
-"""What a webhook holds: rows of the ledger to be, or why it is refused as a whole. No I/O."""
+"""What a webhook becomes in the ledger, decided before it is acknowledged. No I/O."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import orjson
 from malha.ingestion.v1.webhook_service_pb2 import InboundWebhook
 
-from services.ingestion.channels.base import SignatureMismatch, UnreadableWebhook, Webhook
+from services.ingestion.channels.base import SignatureMismatch, Webhook
 from services.ingestion.connections.directory import OpenConnection
 from services.ingestion.webhooks.model import Reason
 from services.kit.ids import new_id
@@ -18,20 +19,15 @@ _LONGEST_SIGNATURE = 256
 _NANOSECOND = 1e-9
 
 
-class Event(NamedTuple):
-    """A row of the ledger to be, in the order of `insert_events`."""
+class Received(NamedTuple):
+    """A webhook to be judged, in the order of `insert_received`."""
 
     id: str
     request_id: str
-    item: int
     workspace_id: str
     connection_id: str
     source: str
-    reason: str
-    kind: str
-    external_id: str
     payload: bytes
-    body: bytes | None
     signature: str
     receive_time: float
 
@@ -72,47 +68,30 @@ class Refusal:
     http_status: int
 
 
-def read(webhook: InboundWebhook, connection: OpenConnection) -> list[Event] | Refusal:
-    """The items of a webhook. Nothing is parsed before its signature was found right."""
+def read(webhook: InboundWebhook, connection: OpenConnection) -> Received | Refusal:
+    """The webhook, when it is its provider's and JSON. What it holds is looked at later."""
     body = webhook.body
     if not body:
         return Refusal(Reason.BODY_EMPTY, 400)
-    headers = webhook.headers
+    headers = dict(webhook.headers)
     try:
         connection.channel.verify(Webhook(body, headers), connection.config)
     except SignatureMismatch:
         return Refusal(Reason.SIGNATURE_MISMATCH, 401)
     try:
-        payload = orjson.loads(body)
+        orjson.loads(body)
     except orjson.JSONDecodeError:
         return Refusal(Reason.BODY_UNREADABLE, 400)
-    try:
-        items = list(connection.channel.split(payload))
-    except UnreadableWebhook:
-        # Its provider signed it and would only send it again: it is kept, not refused.
-        return Refusal(Reason.ENVELOPE_UNKNOWN, 200)
-    alone = len(items) == 1
-    request_id = webhook.request_id
-    signature = signature_of(webhook)
-    received = _seconds(webhook)
-    return [
-        Event(
-            new_id(),
-            request_id,
-            number,
-            connection.workspace_id,
-            connection.id,
-            connection.channel.slug,
-            "",
-            item.kind,
-            item.external_id,
-            body if alone else orjson.dumps(item.payload),
-            body if number == 0 and not alone else None,
-            signature,
-            received,
-        )
-        for number, item in enumerate(items)
-    ]
+    return Received(
+        new_id(),
+        webhook.request_id,
+        connection.workspace_id,
+        connection.id,
+        connection.channel.slug,
+        body,
+        signature_of(headers),
+        _seconds(webhook),
+    )
 
 
 def refused(webhook: InboundWebhook, connection: OpenConnection, reason: Reason) -> Refused:
@@ -127,7 +106,7 @@ def refused(webhook: InboundWebhook, connection: OpenConnection, reason: Reason)
         webhook.body[:KEPT_BYTES],
         len(webhook.body),
         hashlib.sha256(webhook.body).digest(),
-        signature_of(webhook),
+        signature_of(webhook.headers),
         _seconds(webhook),
     )
 
@@ -146,9 +125,9 @@ def unrouted(webhook: InboundWebhook) -> Unrouted:
     )
 
 
-def signature_of(webhook: InboundWebhook) -> str:
+def signature_of(headers: Mapping[str, str]) -> str:
     """The signature as received; '' when none was. Tokens that are secrets are no signatures."""
-    for name, value in webhook.headers.items():
+    for name, value in headers.items():
         if "signature" in name:
             return value[:_LONGEST_SIGNATURE].replace("\0", "")
     return ""

@@ -1,16 +1,13 @@
--- insert_events
--- The items of one tenant's webhooks in a batch; those without a reason to be rejected are queued.
+-- insert_received
+-- One tenant's webhooks of a batch, to be judged.
 INSERT INTO ingestion.webhook_events
   (id, batch_id, request_id, item, workspace_id, connection_id, source, status, reason, kind,
-   external_id, payload, body, signature, receive_time, process_time)
-SELECT id::uuid, $1::text::uuid, request_id::uuid, item, workspace_id::uuid, connection_id::uuid, source,
-       (CASE reason WHEN '' THEN 'queued' ELSE 'rejected' END)::ingestion.webhook_status, reason, kind,
-       external_id, payload, body, signature, to_timestamp(receive_time),
-       CASE reason WHEN '' THEN NULL ELSE $2::timestamptz END
-  FROM unnest($3::text[], $4::text[], $5::int[], $6::text[], $7::text[], $8::text[], $9::text[],
-              $10::text[], $11::text[], $12::bytea[], $13::bytea[], $14::text[], $15::float8[])
-    AS e (id, request_id, item, workspace_id, connection_id, source, reason, kind, external_id, payload,
-          body, signature, receive_time);
+   external_id, payload, signature, receive_time)
+SELECT id::uuid, $1::text::uuid, request_id::uuid, 0, workspace_id::uuid, connection_id::uuid, source,
+       'queued', '', '', '', payload, signature, to_timestamp(receive_time)
+  FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::text[],
+              $9::float8[])
+    AS e (id, request_id, workspace_id, connection_id, source, payload, signature, receive_time);
 
 -- insert_refused
 -- Webhooks that were refused as a whole, with what is kept of them.
@@ -34,13 +31,44 @@ SELECT id::uuid, source, connection_id, payload, body_length, body_sha256, to_ti
     AS e (id, source, connection_id, payload, body_length, body_sha256, receive_time);
 
 -- queued_events
--- The next of a batch's events that have no verdict yet, in order of receipt.
-SELECT id, connection_id, workspace_id, source, kind, external_id, payload
+-- The next of a batch's webhooks that have no verdict yet, in order of receipt.
+SELECT id, connection_id, workspace_id, source, payload
   FROM ingestion.webhook_events
  WHERE batch_id = $1
    AND status = 'queued'
  ORDER BY id
  LIMIT $2;
+
+-- lock_events
+-- Those that still have no verdict, for nobody else to judge until the commit.
+SELECT id
+  FROM ingestion.webhook_events
+ WHERE id = ANY ($1::uuid[])
+   AND status = 'queued'
+ ORDER BY id
+   FOR UPDATE;
+
+-- split_events
+-- Webhooks that hold several items become as many events. The first keeps its row, and the whole body
+-- beside its own part. $1 is the row it came in, $2 the event's own id, $3 its place.
+WITH part AS MATERIALIZED (
+  SELECT *
+    FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::bytea[]) AS p (whole_id, id, item, payload)
+), added AS (
+  INSERT INTO ingestion.webhook_events
+    (id, batch_id, request_id, item, workspace_id, connection_id, source, status, reason, kind,
+     external_id, payload, signature, receive_time)
+  SELECT p.id, e.batch_id, e.request_id, p.item, e.workspace_id, e.connection_id, e.source, 'queued', '',
+         '', '', p.payload, e.signature, e.receive_time
+    FROM part p
+    JOIN ingestion.webhook_events e ON e.id = p.whole_id
+   WHERE p.item > 0
+)
+UPDATE ingestion.webhook_events e
+   SET body = e.payload, payload = p.payload
+  FROM part p
+ WHERE e.id = p.whole_id
+   AND p.item = 0;
 
 -- settle_events
 -- Gives queued events their verdict: $4 is the reason to reject each, or ''. One without takes its
@@ -48,20 +76,21 @@ SELECT id, connection_id, workspace_id, source, kind, external_id, payload
 -- may overlap; an event that another worker settled meanwhile is left alone and not returned.
 WITH verdict AS MATERIALIZED (
   SELECT *
-    FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[]) WITH ORDINALITY
-      AS v (id, connection_id, workspace_id, reason, correlation_id, place)
+    FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[])
+           WITH ORDINALITY
+      AS v (id, connection_id, workspace_id, reason, kind, external_id, correlation_id, place)
 ), taken AS (
   INSERT INTO ingestion.accepted_items (connection_id, kind, external_id, event_id)
-  SELECT v.connection_id, e.kind, e.external_id, e.id
+  SELECT v.connection_id, v.kind, v.external_id, v.id
     FROM verdict v
     JOIN ingestion.webhook_events e ON e.id = v.id
    WHERE v.reason = ''
      AND e.status = 'queued'
-   ORDER BY v.connection_id, e.kind, e.external_id, v.place
+   ORDER BY v.connection_id, v.kind, v.external_id, v.place
   ON CONFLICT DO NOTHING
   RETURNING event_id
 ), settled AS (
-  SELECT v.id, v.connection_id, v.workspace_id, v.correlation_id,
+  SELECT v.id, v.connection_id, v.workspace_id, v.kind, v.external_id, v.correlation_id,
          CASE WHEN v.reason <> '' THEN v.reason WHEN t.event_id IS NULL THEN 'DUPLICATE' ELSE '' END AS reason
     FROM verdict v
     LEFT JOIN taken t ON t.event_id = v.id
@@ -69,10 +98,12 @@ WITH verdict AS MATERIALIZED (
 UPDATE ingestion.webhook_events e
    SET status = (CASE s.reason WHEN '' THEN 'accepted' ELSE 'rejected' END)::ingestion.webhook_status,
        reason = s.reason,
+       kind = s.kind,
+       external_id = s.external_id,
        connection_id = s.connection_id,
        workspace_id = s.workspace_id,
        correlation_id = s.correlation_id,
-       process_time = $6
+       process_time = $8
   FROM settled s
  WHERE e.id = s.id
    AND e.status = 'queued'

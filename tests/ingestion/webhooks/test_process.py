@@ -15,7 +15,7 @@ from services.kit.errors import Unavailable
 from services.kit.ids import new_id
 from services.kit.testing import FakePeers, service_call
 from tests.conftest import TestTenant
-from tests.ingestion.webhooks.world import Number, World
+from tests.ingestion.webhooks.world import Number, World, sign
 
 
 async def test_an_accepted_message_reaches_processing_complete(
@@ -239,6 +239,21 @@ async def test_a_message_beyond_the_protocol_is_rejected_alone(
     assert verdicts[0] == verdicts[2] == ("accepted", "")
     messages = await world.messages(tenant.id)
     assert len(messages) == sum(verdict == "accepted" for verdict, _ in verdicts)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"[]", b"{}", b"7", b'{"object":"page","entry":[{}]}', b"[" * 2000 + b"]" * 2000],
+)
+async def test_what_is_signed_but_no_envelope_is_kept_and_not_asked_for_again(
+    world: World, tenant: TestTenant, body: bytes
+) -> None:
+    number = await world.connect(tenant.id)
+    webhook = number.raw(body, **{"x-hub-signature-256": sign(body)})
+    (status,) = await world.receive_and_process(webhook)
+    (row,) = await world.ledger(tenant.id)
+    assert row["payload"] == body
+    assert (status, row["reason"]) in ((200, "ENVELOPE_UNKNOWN"), (400, "BODY_UNREADABLE"))
 
 
 async def test_what_nobody_acts_on_is_kept_as_rejected(world: World, tenant: TestTenant) -> None:

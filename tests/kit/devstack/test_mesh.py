@@ -46,8 +46,8 @@ async def supervised(state_dir: Path) -> AsyncIterator[subprocess.Popen[bytes]]:
                 await asyncio.sleep(0.05)
         yield supervisor
     finally:
-        supervisor.kill()
-        supervisor.wait()
+        supervisor.terminate()
+        supervisor.wait(30)
 
 
 def processes_of(state_dir: Path) -> list[ProcessId]:

@@ -1,0 +1,51 @@
+"""Reads over REST with identity and row level security, against a bare gRPC echo."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from tests.bench.business import open_business
+from tests.bench.figure import Figure, Invalid, note
+from tests.bench.generator import drive, towards
+from tests.bench.laboratory import Laboratory
+from tests.bench.load import Outcome, Plan
+from tests.outside import until
+
+CONNECTIONS = 32
+
+
+async def measure(lab: Laboratory) -> AsyncIterator[Figure]:
+    """Both go through the same Envoy, its transcoder, and HTTP/2 on a unix socket."""
+    business = await open_business(lab.mesh, lab.session, "Leituras")
+    world = business.world
+
+    async def echo_is_known() -> bool:
+        return (await world.rest("GET", "/v1/echo/1")).status == 200
+
+    await until(echo_is_known, 10)
+    read = f"/v1/assistants/{business.assistant_id}"
+    if (await world.get(read))["id"] != business.assistant_id:
+        raise Invalid("the assistant that was read is another one")
+    key = world.demo["api_key"]
+    echo = await _get(lab, f"/v1/echo/{business.assistant_id}", key)
+    real = await _get(lab, read, key)
+    _tell("a bare echo", echo)
+    _tell("GET /v1/assistants/{id}", real)
+    yield Figure("rest_reads", real.rate, "requests/s", 0.5, "at least", baseline=echo.rate)
+
+
+async def _get(lab: Laboratory, path: str, key: str) -> Outcome:
+    seconds = max(lab.seconds, 2.0)
+    plan = Plan(
+        host="", port=0, connections=CONNECTIONS, seconds=seconds, warm=min(1.0, seconds / 4)
+    )
+    plan = towards(plan, lab.api_url)
+    request = f"GET {path} HTTP/1.1\r\nhost: {plan.host}:{plan.port}\r\nx-api-key: {key}\r\n\r\n"
+    return await drive(Plan(**{**vars(plan), "request": request}))
+
+
+def _tell(what: str, outcome: Outcome) -> None:
+    note(
+        f"  {what}: {outcome.rate:.0f}/s, p50 {outcome.p50 * 1000:.1f} ms,"
+        f" p99 {outcome.p99 * 1000:.1f} ms, the generator took {outcome.cpu:.0%} of a core"
+    )
