@@ -90,7 +90,10 @@ async def test_a_change_makes_a_version_and_everyone_hears(call: Call, emitted: 
         rows = await tx.all(
             "SELECT version, name, models FROM assistants.assistant_versions ORDER BY version"
         )
-    assert [tuple(row) for row in rows] == [(1, "Lia", ["local"]), (2, "Bia", ["local"])]
+    assert [dict(row) for row in rows] == [
+        {"version": 1, "name": "Lia", "models": ["local"]},
+        {"version": 2, "name": "Bia", "models": ["local"]},
+    ]
 
 
 async def test_a_change_that_changes_nothing_makes_no_version(call: Call, emitted: Emitted) -> None:
@@ -156,7 +159,8 @@ async def test_a_workspace_sees_its_own_only_and_a_service_all(
 async def test_a_list_shows_the_newest_first_page_by_page(call: Call) -> None:
     for number in range(5):
         await create(call, str(number))
-    shown, token = [], ""
+    shown: list[str] = []
+    token = ""
     for _ in range(3):
         request = ListAssistantsRequest(page_size=2, page_token=token)
         page = await list_assistants(call, request)

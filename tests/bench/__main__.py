@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -47,6 +48,7 @@ def main() -> int:
 
 async def bench(names: list[str], seconds: float) -> int:
     """Measure side by side with nothing; gives the exit code."""
+    note(f"{os.cpu_count()} cores; the machine's load before: {os.getloadavg()[0]:.1f}")
     sound = True
     if BOOT in names:
         sound &= await report(BOOT, boot.measure())

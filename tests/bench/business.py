@@ -141,7 +141,7 @@ async def open_business(
     answered: bool = True,
     quiet_seconds: float = 1.0,
 ) -> Business:
-    """A new business; without `answered` its number has no assistant, and messages are only kept."""
+    """A new business. Unless `answered`, its number has no assistant: messages are only kept."""
     async with operator_of(mesh) as operator:
         made = await operator.new_tenant(name)
     demo = {**mesh.demo, "api_key": made.api_key, "channels": {"whatsapp": {}}}

@@ -7,10 +7,11 @@ import sys
 
 import grpc
 import uvloop
-from envoyconf.echo import echo_contract
 from grpc_health.v1 import health, health_pb2_grpc
 from malha.assistants.v1.assistant_pb2 import Assistant
 from malha.assistants.v1.assistant_service_pb2 import GetAssistantRequest
+
+from envoyconf.echo import echo_contract
 
 ANSWER = Assistant(
     id="01a203a0-a929-784b-b44f-8b6909fd15c2",

@@ -3,17 +3,16 @@
 The same process, server, application and Envoy route; only what is done about the body differs.
 """
 
-from __future__ import annotations
-
 import sys
 from typing import Any
+
+from sanic import Request, Sanic
+from sanic.response import HTTPResponse
 
 from edge import process
 from edge.__main__ import main
 from edge.app import Dependencies, build_app
 from edge.settings import EdgeSettings
-from sanic import Request, Sanic
-from sanic.response import HTTPResponse
 
 EMPTY = "/webhooks/bench/empty"
 
@@ -30,5 +29,5 @@ def build_app_with_yardstick(settings: EdgeSettings, deps: Dependencies) -> Sani
 
 
 if __name__ == "__main__":
-    process.build_app = build_app_with_yardstick  # type: ignore[assignment]
+    process.build_app = build_app_with_yardstick  # type: ignore[assignment, attr-defined]
     sys.exit(main())

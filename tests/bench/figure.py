@@ -18,7 +18,7 @@ class Invalid(Exception):
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of the report. The budget is for the ratio where there is one, else for the value."""
+    """One line of the report. The budget is for the ratio where there is one, or for the value."""
 
     name: str
     value: float

@@ -54,7 +54,7 @@ _DETAILS = (
 
 
 async def measure(lab: Laboratory) -> AsyncIterator[Figure]:
-    """Asked one after the other over REST, as a partner; recall is against a scan of all vectors."""
+    """Asked one by one over REST, as a partner; recall is against a scan of all vectors."""
     business = await open_business(lab.mesh, lab.session, "Enciclopédia")
     texts, questions = corpus()
     size = len(texts) // DOCUMENTS

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator
 
 from tests.bench.business import TOPICS, Business, open_business
+from tests.bench.cpu import costs, cpu_seconds
 from tests.bench.figure import Figure, Invalid, note, percentile
 from tests.bench.laboratory import Laboratory
 from tests.bench.load import customer_number
@@ -35,6 +36,7 @@ async def measure(lab: Laboratory) -> AsyncIterator[Figure]:
     asked = []
     for _ in range(3):  # Connections and caches are warm in a process that has run for a while.
         await _added(lab, business, customer_number(next(customers)))
+    before = cpu_seconds(lab.mesh)
     ends = time.monotonic() + seconds
     while time.monotonic() < ends:
         asked.append(asyncio.create_task(_added(lab, business, customer_number(next(customers)))))
@@ -48,6 +50,7 @@ async def measure(lab: Laboratory) -> AsyncIterator[Figure]:
         f"  {len(added)} messages at {len(added) / seconds:.0f}/s: "
         f"least {min(added):.0f} ms, most {max(added):.0f} ms"
     )
+    note(f"  {costs(before, cpu_seconds(lab.mesh), len(added))}")
     yield Figure("added_latency_p50", percentile(added, 0.50), "ms", 150.0, "at most")
     yield Figure("added_latency_p95", percentile(added, 0.95), "ms", 400.0, "at most")
 

@@ -17,7 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import uvloop
 
@@ -89,8 +89,7 @@ class _Connection(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass of it.
         self._load.connected(self)
 
     def send(self, request: bytes) -> None:
@@ -143,7 +142,7 @@ class _Load:
             async with asyncio.timeout(self._plan.seconds + _LATE):
                 await self._done.wait()
         except TimeoutError:
-            self._statuses["broken"] += len(self._open)
+            self._statuses["broken"] += max(1, len(self._open))
         ended = max((at for at, _ in self._finished), default=time.monotonic())
         spent = resource.getrusage(resource.RUSAGE_SELF)
         counted = [one for one in self._finished if one[0] >= self._began + self._plan.warm]

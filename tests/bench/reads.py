@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from tests.bench.business import open_business
+from tests.bench.cpu import costs, cpu_seconds
 from tests.bench.figure import Figure, Invalid, note
 from tests.bench.generator import drive, towards
 from tests.bench.laboratory import Laboratory
@@ -28,9 +29,12 @@ async def measure(lab: Laboratory) -> AsyncIterator[Figure]:
         raise Invalid("the assistant that was read is another one")
     key = world.demo["api_key"]
     echo = await _get(lab, f"/v1/echo/{business.assistant_id}", key)
+    before = cpu_seconds(lab.mesh)
     real = await _get(lab, read, key)
+    spent = costs(before, cpu_seconds(lab.mesh), real.accepted)
     _tell("a bare echo", echo)
     _tell("GET /v1/assistants/{id}", real)
+    note(f"  {spent}")
     yield Figure("rest_reads", real.rate, "requests/s", 0.5, "at least", baseline=echo.rate)
 
 

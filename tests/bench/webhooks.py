@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 
 from tests.bench.business import Business, open_business
+from tests.bench.cpu import costs, cpu_seconds
 from tests.bench.edge import EMPTY
 from tests.bench.figure import Figure, Invalid, note
 from tests.bench.generator import drive, towards
@@ -47,8 +47,10 @@ async def measure(lab: Laboratory) -> AsyncIterator[Figure]:
         empty[way] = await drive(towards(plan, f"{base}{EMPTY}"))
         _tell(f"an empty handler through {way}", empty[way])
     for way, base in (("Envoy", lab.api_url), ("the edge", lab.edge_url)):
-        outcome = await drive(replace(towards(plan, f"{base}{path}")))
+        before = cpu_seconds(lab.mesh)
+        outcome = await drive(towards(plan, f"{base}{path}"))
         _tell(f"webhooks through {way}", outcome)
+        note(f"  {costs(before, cpu_seconds(lab.mesh), outcome.accepted)}")
         acknowledged += outcome.accepted
         await _in_the_ledger(lab, business, acknowledged)
         suffix = "" if way == "Envoy" else "_without_envoy"

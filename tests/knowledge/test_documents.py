@@ -7,7 +7,7 @@ from google.protobuf.empty_pb2 import Empty
 from malha.assistants.v1.assistant_service_pb2 import GetAssistantRequest
 from malha.assistants.v1.events_pb2 import AssistantDeleted
 from malha.knowledge.v1.commands_pb2 import IndexDocument
-from malha.knowledge.v1.document_pb2 import DOCUMENT_STATUS_QUEUED
+from malha.knowledge.v1.document_pb2 import DOCUMENT_STATUS_QUEUED, Document
 from malha.knowledge.v1.document_service_pb2 import (
     CreateDocumentRequest,
     DeleteDocumentRequest,
@@ -76,7 +76,8 @@ async def test_an_unknown_assistant_is_refused_with_the_peers_own_reason(
 async def test_a_list_shows_the_newest_first_page_by_page(call: Call) -> None:
     mine = partner(call)
     added = [await add_document(mine, f"Documento {number}") for number in range(5)]
-    shown, token = [], ""
+    shown: list[Document] = []
+    token = ""
     for _ in range(3):
         page = await list_documents(mine, ListDocumentsRequest(page_size=2, page_token=token))
         shown += page.documents

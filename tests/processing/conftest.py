@@ -1,4 +1,4 @@
-"""One conversation service on real stores, with the other services and the bus played by the test."""
+"""One conversation service on real stores; the others and the bus are played by the test."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ async def stage(
 ) -> AsyncIterator[Stage]:
     """The service's functions for a tenant nobody else uses, on a clock that stands still."""
     stage = Stage(
-        await databases("processing"), Cache(valkey), BufferTimers(valkey), tenant.id, tenant.workspace_id
+        await databases("processing"),
+        Cache(valkey),
+        BufferTimers(valkey),
+        tenant.id,
+        tenant.workspace_id,
     )
     yield stage
     await stage.forget()

@@ -122,7 +122,10 @@ class Stage:
     def text(self, words: str = "oi", sender: str = "5511987654321", **more: Any) -> InboundMessage:
         """A customer's text."""
         return self.inbound(
-            Content(text=Text(text=words)), MESSAGE_TYPE_TEXT, Party(id=sender, kind="wa_id"), **more
+            Content(text=Text(text=words)),
+            MESSAGE_TYPE_TEXT,
+            Party(id=sender, kind="wa_id"),
+            **more,
         )
 
     def inbound(
@@ -214,7 +217,9 @@ class Stage:
             clock=self.clock,
         )
 
-    async def deliver(self, *news: tuple[str, int], reason: str = "", external_id: str = "") -> None:
+    async def deliver(
+        self, *news: tuple[str, int], reason: str = "", external_id: str = ""
+    ) -> None:
         """Ingestion tells what became of messages."""
         updates = [
             DeliveryUpdate(

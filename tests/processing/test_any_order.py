@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
+from contextlib import suppress
 from typing import Any
 
 from hypothesis import HealthCheck, example, given, settings
@@ -88,8 +89,10 @@ class Play:
             if delivery and (await stage.claim(delivery)).granted:
                 self.granted[delivery.turn_id].add(delivery.message.id)
                 self.texts[delivery.turn_id] = delivery.message.content.text.text
-        elif step == "report" and self.granted:
-            await stage.deliver((_newest(self._claimed(), which // 3) or "", FATES[which % 3]))
+        elif step == "report":
+            message_id = _newest(self._claimed(), which // 3)
+            if message_id:
+                await stage.deliver((message_id, FATES[which % 3]))
 
     async def end(self) -> None:
         """Let time pass with nothing going wrong any more."""
@@ -111,10 +114,8 @@ class Play:
         model = Repeats()
         model.dies = dies
         self.stage.llm = model
-        try:
+        with suppress(Died):
             await self.stage.generate(command)
-        except Died:
-            pass
 
     def _claimed(self) -> list[str]:
         return [id for ids in self.granted.values() for id in ids]
@@ -181,6 +182,6 @@ async def _check(play: Play) -> None:
         assert len(play.granted[turn["id"]]) == 1, "one answer leaves for each turn"
         for row in inbound:
             if row["turn_id"] == turn["id"]:
-                assert f"|{play.said[row['id']]}|" in play.texts[turn["id"]].replace(
-                    "|", "||"
-                ), "and it covers everything the customer said"
+                assert f"|{play.said[row['id']]}|" in play.texts[turn["id"]].replace("|", "||"), (
+                    "and it covers everything the customer said"
+                )

@@ -119,9 +119,9 @@ async def test_two_known_people_become_one_and_one_burst_stays_one(stage: Stage)
     )
     assert (open_["status"], ended["status"]) == ("open", "resolved")
     assert {row["conversation_id"] for row in await stage.messages()} == {open_["id"]}
-    assert [row["conversation_id"] for row in await stage.rows("SELECT * FROM processing.buffers")] == [
-        open_["id"]
-    ]
+    assert [
+        row["conversation_id"] for row in await stage.rows("SELECT * FROM processing.buffers")
+    ] == [open_["id"]]
 
 
 async def test_the_same_person_at_two_tenants_never_mixes(stage: Stage) -> None:
@@ -167,9 +167,7 @@ async def test_a_reaction_is_stored_and_never_answered(stage: Stage) -> None:
 
 
 async def test_a_voice_triggers_and_a_picture_without_words_waits(stage: Stage) -> None:
-    await stage.receive(
-        stage.inbound(Content(image=Image()), MESSAGE_TYPE_IMAGE, CUSTOMER)
-    )
+    await stage.receive(stage.inbound(Content(image=Image()), MESSAGE_TYPE_IMAGE, CUSTOMER))
     assert not await stage.rows("SELECT * FROM processing.buffers")
     await stage.receive(
         stage.inbound(Content(audio=Audio(voice=True)), MESSAGE_TYPE_AUDIO, CUSTOMER)

@@ -25,8 +25,9 @@ _BATCH = 200
 class PgvectorStore(VectorStore):
     """Two steps: signatures of one bit per dimension choose candidates, full vectors rank them.
 
-    Both steps read all that an assistant knows. An HNSW index over all tenants found half as much
-    where many passages are alike, and reading full vectors alone took twice as long.
+    The first step reads all of an assistant's signatures. An HNSW index found half as much where
+    many passages are alike, and comparing all of them in full took twice as long; README.md has
+    the figures.
     """
 
     async def replace(
