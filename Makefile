@@ -81,5 +81,5 @@ lock: ## Resolve the dependencies again
 	  --generate-hashes --no-emit-index-url --no-header -o requirements.lock
 
 clean: ## Stop the mesh and remove its data and the build
-	@test ! -x $(PY) || $(DEVSTACK) down >/dev/null 2>&1 || true
-	@rm -rf .malha build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	@test ! -x $(PY) || $(DEVSTACK) clean
+	@rm -rf build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

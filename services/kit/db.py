@@ -19,7 +19,7 @@ from uuid import UUID
 import asyncpg
 from google.protobuf.message import Message
 
-from services.kit.errors import AppError, Unavailable
+from services.kit.errors import AppError, InvalidArgument, Unavailable
 from services.kit.ids import new_id
 from services.kit.log import get_logger
 from services.kit.outbox import Outgoing, Stamp, outgoing
@@ -39,6 +39,10 @@ class DatabaseUnavailable(Unavailable):
 
 class TransactionConflict(Unavailable):
     """Another transaction was in the way; trying again helps."""
+
+
+class TextNotStorable(InvalidArgument):
+    """A text holds a character that cannot be stored: U+0000."""
 
 
 # What asyncpg raises when the server is away, starting, stopping, or was killed.
@@ -209,6 +213,8 @@ class Database:
             raise
         except _CONFLICT as error:
             raise TransactionConflict from error
+        except asyncpg.CharacterNotInRepertoireError as error:
+            raise TextNotStorable from error
         except _AWAY as error:
             raise DatabaseUnavailable from error
         if emitted:

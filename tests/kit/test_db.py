@@ -12,7 +12,7 @@ from malha.crm.v1.events_pb2 import TenantCreated
 from malha.crm.v1.tenant_service_pb2 import GetTenantRequest
 
 from services.kit.call import Call, NotATenantsCall
-from services.kit.db import Database
+from services.kit.db import Database, TextNotStorable
 from services.kit.errors import InvalidRequest, NotFound
 from services.kit.outbox import NotOnTheBus
 from services.kit.testing import partner_call, service_call
@@ -134,6 +134,12 @@ async def test_a_cancelled_call_gives_its_connection_back_clean(call: Call) -> N
     for _ in range(10):  # Every connection of the pool, so also that one.
         async with call.transaction() as tx:
             assert await tx.all(_NAMES) == []
+
+
+async def test_a_text_that_cannot_be_stored_is_the_callers_mistake(call: Call) -> None:
+    with pytest.raises(TextNotStorable):
+        async with call.transaction() as tx:
+            await tx.run(_INSERT, "Auro\x00ra")
 
 
 async def test_hints_run_after_the_commit_only(call: Call) -> None:

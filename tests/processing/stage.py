@@ -255,11 +255,13 @@ class Stage:
 
     async def sent(self, kind: type[M]) -> list[M]:
         """Commands of a kind in the outbox, oldest first."""
-        return await self._outbox(kind, subject(kind.DESCRIPTOR, self.tenant_id, "%"))
+        descriptor: Any = kind.DESCRIPTOR
+        return await self._outbox(kind, subject(descriptor, self.tenant_id, "%"))
 
     async def emitted(self, kind: type[M]) -> list[M]:
         """Events of a kind in the outbox, oldest first."""
-        return await self._outbox(kind, subject(kind.DESCRIPTOR, self.tenant_id))
+        descriptor: Any = kind.DESCRIPTOR
+        return await self._outbox(kind, subject(descriptor, self.tenant_id))
 
     async def timer(self) -> datetime | None:
         """When the conversation's durable timer is due."""

@@ -94,8 +94,13 @@ async def test_timing_is_the_last_known_while_the_service_is_down(
     assert await fresh.timing(call, id) == Timing(timedelta(seconds=3), timedelta(seconds=12))
 
 
-def test_an_assistant_gets_the_models_it_names_as_far_as_there_are_keys() -> None:
-    models = Models(AISettings(models=("local",), openai_api_key="sk-test"))  # type: ignore[arg-type]
+def test_an_assistant_gets_the_models_it_names_as_far_as_there_are_keys(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MALHA_AI_MODELS", "local")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
+    models = Models(AISettings())
     default = models.of([])
     assert default.name == "local"
     assert models.of(["anthropic:claude", "unheard:of"]) is default

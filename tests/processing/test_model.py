@@ -15,7 +15,6 @@ from malha.message.v1.message_pb2 import (
     InteractiveReply,
     Location,
     Message,
-    MessageType,
     Party,
     Reaction,
     Sticker,
@@ -114,7 +113,7 @@ def test_a_claimed_reply_without_news_is_asked_for_again() -> None:
     ],
 )
 def test_what_asks_for_an_answer(type: str, content: Content, asks: bool) -> None:
-    message = Message(type=MessageType.Value(f"MESSAGE_TYPE_{type}"), content=content)
+    message = Message(type=f"MESSAGE_TYPE_{type}", content=content)
     assert triggers(message) == asks
     assert words_of(message)
 

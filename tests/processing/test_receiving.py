@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any, cast
 
 import pytest
 from malha.message.v1.message_pb2 import (
@@ -85,7 +86,7 @@ async def test_the_waiting_messages_are_in_valkey_too(stage: Stage) -> None:
     said = [await stage.say(), await stage.say()]
     place = Place(stage.tenant_id, stage.workspace_id, (await stage.conversation())["id"])
     client = stage.timers._client
-    ids = await client.lrange(place.buffer, 0, -1)  # type: ignore[misc]
+    ids: list[bytes] = await cast(Any, client.lrange(place.buffer, 0, -1))
     assert [id.decode() for id in ids] == [one.message.id for one in said]
     assert 290 < await client.ttl(place.buffer) <= 300
 

@@ -45,9 +45,9 @@ async def test_a_due_buffer_is_claimed_once_until_its_lease_ends(due: BufferTime
 
 async def test_a_message_during_the_hand_over_is_due_again(due: BufferTimers) -> None:
     later = START + timedelta(seconds=3)
-    await due.append([Buffered(_place("a"), "m1", START)])
+    await due.append([Buffered(_place("c"), "m1", START)])
     (claimed,) = await due.claim(START, LEASE, 10)
-    await due.append([Buffered(_place("a"), "m2", later)])
+    await due.append([Buffered(_place("c"), "m2", later)])
     await due.settle(claimed, ["m1"], None)
     client = due._client
     assert await cast(Any, client.lrange(claimed.buffer, 0, -1)) == [b"m2"]

@@ -23,7 +23,8 @@ WITH head AS (
     FROM ingestion.deliveries
    WHERE lane = $1
      AND status IN ('queued', 'sending')
-   ORDER BY message_id, part
+   -- One that is under way comes first: an older message may be asked for after it.
+   ORDER BY status DESC, message_id, part
    LIMIT 1
 )
 UPDATE ingestion.deliveries d
@@ -107,7 +108,7 @@ WITH parked AS (
             FROM ingestion.deliveries
            WHERE lane = $2
              AND status IN ('queued', 'sending')
-           ORDER BY message_id, part
+           ORDER BY status DESC, message_id, part
            LIMIT 1) AS head
    WHERE status = 'queued'
      AND due_time <= $3

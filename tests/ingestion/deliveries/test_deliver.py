@@ -309,17 +309,26 @@ async def test_a_lost_bus_is_made_good_by_the_timer(world: World) -> None:
     await world.deliver(second)
     world.clock.pass_by(120)
     await world.run_timers()
-    async with world.database.pool.acquire() as connection:
-        # The bus loses what it was given.
-        await connection.execute(
-            "DELETE FROM ingestion.outbox WHERE subject LIKE $1", f"cmd.%{world.tenant_id}%"
-        )
+    await world.lose_bus()
+    await world.deliver(first)
+    await world.lose_bus()  # And with it the word that the second one may go.
+    assert world.provider.texts == ["um"]
     for _ in range(3):
         world.clock.pass_by(120)
         await world.run_timers()
         await world.run_bus()
     assert world.provider.texts == ["um", "dois"]
     assert await world.armed() == []
+
+
+async def test_a_conversation_has_one_send_under_way_at_the_most(world: World) -> None:
+    for _ in range(10):
+        conversation = new_id()
+        commands = [world.message(conversation_id=conversation) for _ in range(4)]
+        await asyncio.gather(*(world.deliver(command) for command in commands))
+        await world.run_bus()
+    assert world.provider.requests == 40
+    assert world.provider.most_under_way == 1
 
 
 async def test_an_answer_that_comes_after_everybody_gave_up_still_counts(world: World) -> None:

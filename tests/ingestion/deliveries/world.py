@@ -59,11 +59,21 @@ class Provider:
     behaves: list[str | tuple[int, dict[str, Any]]] = field(default_factory=list)
     accepted: list[dict[str, Any]] = field(default_factory=list)
     requests: int = 0
+    under_way: int = 0
+    most_under_way: int = 0
     hold: asyncio.Event | None = None
     """While set and clear, sends wait for their answer."""
 
     async def serve(self, request: web.Request) -> web.Response:
         self.requests += 1
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        try:
+            return await self._answer(request)
+        finally:
+            self.under_way -= 1
+
+    async def _answer(self, request: web.Request) -> web.Response:
         body = json.loads(await request.read())
         behaviour = self.behaves.pop(0) if self.behaves else "accept"
         if isinstance(behaviour, tuple):
@@ -73,6 +83,7 @@ class Provider:
             self.accepted.append(body)
         if self.hold is not None:
             await self.hold.wait()
+        await asyncio.sleep(0.002)
         if behaviour != "accept":
             assert request.transport is not None
             request.transport.abort()
@@ -191,6 +202,13 @@ class World:
                 await self.deliver(command, self.call(headers["correlation-id"]))
                 count += 1
         return count
+
+    async def lose_bus(self) -> None:
+        """The bus forgets what it was given."""
+        await self.database.pool.execute(
+            "DELETE FROM ingestion.outbox WHERE subject LIKE $1",
+            f"cmd.ingestion.{self.tenant_id}.%",
+        )
 
     async def run_timers(self) -> list[str]:
         """Fire every timer that is due; which messages they were for."""

@@ -1,0 +1,1 @@
+"""kill -9 of everything under load: nothing lost, nothing doubled, nothing crossed."""
