@@ -1,4 +1,4 @@
-"""Fixtures on the real parts: PostgreSQL, Valkey and NATS, started by the same code as `make dev`."""
+"""Fixtures on real PostgreSQL, Valkey and NATS, started by the same code as `make dev`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ from services.kit.db import Database
 from services.kit.devstack.infra import Infra
 from services.kit.ids import new_id
 from services.kit.testing import open_database
+
+
+pytest.register_assert_rewrite(
+    "tests.contracts.embedder", "tests.contracts.llm", "tests.contracts.remote_llm"
+)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 import nats
 import structlog
@@ -37,6 +37,8 @@ from services.kit.telemetry import bus_lag_seconds, bus_seconds, dead_letters
 from services.kit.validate import validate
 
 log = get_logger(__name__)
+
+_COMMAND: Any = options_pb2.command  # The stubs know extensions only as fields.
 
 Settle = Literal["ack", "retry", "dead"]
 
@@ -84,7 +86,10 @@ class Subscription:
 
     @property
     def options(self) -> options_pb2.CommandOptions:
-        return self.message.DESCRIPTOR.GetOptions().Extensions[options_pb2.command]
+        options: options_pb2.CommandOptions = self.message.DESCRIPTOR.GetOptions().Extensions[
+            _COMMAND
+        ]
+        return options
 
     @property
     def concurrency(self) -> int:

@@ -34,12 +34,12 @@ class Cache:
     async def get(self, tenant_id: str, name: str) -> bytes | None:
         """The value, or None when it is not there (any more)."""
         try:
-            value: bytes | None = await self._client.get(tenant_key(tenant_id, name))
+            found = await self._client.get(tenant_key(tenant_id, name))
         except (RedisError, OSError):
             cache_reads.labels("error").inc()
             return None
-        cache_reads.labels("miss" if value is None else "hit").inc()
-        return value
+        cache_reads.labels("miss" if found is None else "hit").inc()
+        return found.encode() if isinstance(found, str) else found
 
     async def put(self, tenant_id: str, name: str, value: bytes, ttl: timedelta) -> None:
         """Keep a value for `ttl`."""

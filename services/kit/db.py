@@ -77,11 +77,13 @@ class Transaction:
         row = await self._connection.fetchrow(query, *args)
         if row is None:
             raise missing or LookupError("the query returned no row")
-        return row
+        found: Record = row
+        return found
 
     async def maybe(self, query: str, *args: Any) -> Record | None:
         """The row, if there is one."""
-        return await self._connection.fetchrow(query, *args)
+        row: Record | None = await self._connection.fetchrow(query, *args)
+        return row
 
     async def all(self, query: str, *args: Any) -> list[Record]:
         """Every row."""

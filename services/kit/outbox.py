@@ -10,16 +10,19 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal, TypeAlias
 
 import orjson
-from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 from malha.bus.v1 import options_pb2
 
 from services.kit.validate import validate
 
 Kind = Literal["event", "command"]
+# The stubs know two unrelated classes of descriptors, and extensions only as fields.
+MessageDescriptor: TypeAlias = Any
+_EVENT: Any = options_pb2.event
+_COMMAND: Any = options_pb2.command
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +73,15 @@ def outgoing(message: Message, kind: Kind, stamp: Stamp, key: str = "-") -> Outg
 
 
 @lru_cache(maxsize=1024)
-def kind_of(descriptor: Descriptor) -> Kind | None:
+def kind_of(descriptor: MessageDescriptor) -> Kind | None:
     """Whether a message is an event, a command, or neither."""
     options = descriptor.GetOptions()
-    if options.HasExtension(options_pb2.event):
+    if options.HasExtension(_EVENT):
         return "event"
-    return "command" if options.HasExtension(options_pb2.command) else None
+    return "command" if options.HasExtension(_COMMAND) else None
 
 
-def subject(descriptor: Descriptor, tenant: str, key: str = "*") -> str:
+def subject(descriptor: MessageDescriptor, tenant: str, key: str = "*") -> str:
     """The subject of a message; with '*' for tenant and key, the filter that matches them all."""
     service, name = address(descriptor)
     if kind_of(descriptor) == "event":
@@ -87,7 +90,7 @@ def subject(descriptor: Descriptor, tenant: str, key: str = "*") -> str:
 
 
 @lru_cache(maxsize=1024)
-def address(descriptor: Descriptor) -> tuple[str, str]:
+def address(descriptor: MessageDescriptor) -> tuple[str, str]:
     """The service that owns a message, and the message's name in snake case."""
     return descriptor.file.package.split(".")[1], snake_case(descriptor.name)
 

@@ -38,6 +38,7 @@ log = get_logger(__name__)
 
 _DEFAULT_SECONDS = 10.0
 _MAX_SECONDS = 60.0
+_REQUIRED_SCOPE: Any = options_pb2.required_scope  # The stubs know extensions only as fields.
 _CORRELATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
 
 
@@ -131,10 +132,10 @@ def is_query(method: MethodDescriptor) -> bool:
 
 def required_scope(method: MethodDescriptor) -> str:
     """The scope an RPC declares. Raises BindError when it declares none."""
-    scope = method.GetOptions().Extensions[options_pb2.required_scope]
+    scope = str(method.GetOptions().Extensions[_REQUIRED_SCOPE])
     if not scope:
         raise BindError(f"{method.full_name} declares no required_scope")
-    return str(scope)
+    return scope
 
 
 def _function_of(method: MethodDescriptor, context: Context) -> Function:

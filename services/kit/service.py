@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 
 import aiohttp
 import grpc
-import redis.asyncio as redis
 import uvloop
 from dishka import AsyncContainer, Provider, Scope, make_async_container, provide
 from google.protobuf.message import Message
@@ -22,6 +21,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
 from nats.aio.client import Client
 from pydantic_settings import BaseSettings
+from redis.asyncio import Redis
 
 from services.kit import identity_events
 from services.kit.auth import Authenticator, KeyDirectory, Signer
@@ -116,8 +116,8 @@ class KitProvider(Provider):
         )
 
     @provide
-    def redis(self) -> redis.Redis:
-        return redis.Redis.from_url(
+    def valkey(self) -> Redis:
+        return Redis.from_url(
             _required(self._settings.redis_url, "MALHA_REDIS_URL"),
             socket_timeout=1.0,
             socket_connect_timeout=1.0,
@@ -125,7 +125,7 @@ class KitProvider(Provider):
         )
 
     @provide
-    def cache(self, client: redis.Redis) -> Cache:
+    def cache(self, client: Redis) -> Cache:
         return Cache(client)
 
     @provide
@@ -214,7 +214,7 @@ class Process:
         probes = Probes(
             {
                 "database": self._database.check,
-                "cache": (await container.get(redis.Redis)).ping,
+                "cache": (await container.get(Redis)).ping,
                 "bus": self._check_bus,
             },
             on_scrape=self._measure_pool,

@@ -21,7 +21,8 @@ class Sql:
 
     def __getattr__(self, name: str) -> str:
         try:
-            return self._queries[name]
+            query: str = self._queries[name]
+            return query
         except KeyError:
             raise AttributeError(f"{self._source} has no query named {name!r}") from None
 

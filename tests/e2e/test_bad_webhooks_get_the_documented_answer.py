@@ -65,7 +65,7 @@ async def test_unknown_types_and_fields_are_kept_and_shown(world: Outside) -> No
 
 
 async def test_each_item_of_a_batch_has_its_own_verdict(world: Outside) -> None:
-    """Several entries, changes, messages and statuses, one of them for a number nobody connected."""
+    """Several entries, changes, messages and statuses; one for a number nobody connected."""
     ana, bia = new_customer(), new_customer()
     stranger = {**world.channel, "phone_number_id": "100000000000001"}
     sent = [new_wamid() for _ in range(4)]

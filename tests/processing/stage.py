@@ -192,13 +192,13 @@ class Stage:
         await self.attend()
         return (await self.sent(GenerateReply))[-1]
 
-    async def generate(self, command: GenerateReply) -> None:
+    async def generate(self, command: GenerateReply, llm: LLM | None = None) -> None:
         """The bus delivers GenerateReply."""
         await generate_reply(
             self.call(),
             command,
             assistants=self.assistants,
-            models=OneModel(self.llm),
+            models=OneModel(llm or self.llm),
             clock=self.clock,
             settings=self.settings,
         )

@@ -31,7 +31,9 @@ say = st.tuples(st.just("say"), st.just(0))
 wait = st.tuples(st.just("wait"), st.sampled_from([1, 3, 3, 61]))
 look = st.tuples(st.just("attend"), st.just(0))
 # Any command that was ever sent may be delivered, again, late, or never; a process may die with it.
-generate = st.tuples(st.sampled_from(["generate", "generate", "die"]), st.integers(0, 3))
+generate = st.tuples(
+    st.sampled_from(["generate", "think", "finish", "die"]), st.sampled_from([0, 0, 1, 2])
+)
 deliver = st.tuples(st.just("claim"), st.integers(0, 3))
 report = st.tuples(st.just("report"), st.integers(0, 5))
 steps = st.lists(
@@ -48,14 +50,17 @@ class Died(BaseException):
 class Repeats(Fake):
     """Answers with what it was asked, so that an answer shows what it covers."""
 
-    dies = False
+    def __init__(self, *, dies: bool = False, thinks: asyncio.Event | None = None) -> None:
+        super().__init__()
+        self.dies = dies
+        self.thinks = thinks
 
     async def ask(self, prompt: Prompt) -> Draft:
-        asked = "|".join(prompt.open)
+        if self.thinks:
+            await self.thinks.wait()
         if self.dies:
             raise Died
-        await asyncio.sleep(0)
-        return Draft(f"|{asked}|", "repeats")
+        return Draft(f"|{'|'.join(prompt.open)}|", "repeats")
 
 
 class Play:
@@ -66,6 +71,7 @@ class Play:
         self.said: dict[str, str] = {}
         self.granted: defaultdict[str, set[str]] = defaultdict(set)
         self.texts: dict[str, str] = {}
+        self.thinking: list[tuple[asyncio.Event, asyncio.Task[None]]] = []
 
     async def do(self, step: str, which: int) -> None:
         stage = self.stage
@@ -80,10 +86,17 @@ class Play:
             return
         elif step == "attend":
             await stage.attend()
-        elif step in ("generate", "die"):
+        elif step in ("generate", "die", "think"):
             command = _newest(await stage.sent(GenerateReply), which)
-            if command:
-                await self._generate(command, step == "die")
+            if command and step == "think":
+                thinks = asyncio.Event()
+                task = asyncio.create_task(self._generate(command, Repeats(thinks=thinks)))
+                self.thinking.append((thinks, task))
+                await asyncio.sleep(0.01)
+            elif command:
+                await self._generate(command, Repeats(dies=step == "die"))
+        elif step == "finish":
+            await self.finish()
         elif step == "claim":
             delivery = _newest(await stage.sent(DeliverMessage), which)
             if delivery and (await stage.claim(delivery)).granted:
@@ -94,14 +107,22 @@ class Play:
             if message_id:
                 await stage.deliver((message_id, FATES[which % 3]))
 
+    async def finish(self) -> None:
+        """The models that were still thinking come to an end."""
+        ended, self.thinking = self.thinking, []
+        for thinks, _ in ended:
+            thinks.set()
+        await asyncio.gather(*(task for _, task in ended))
+
     async def end(self) -> None:
         """Let time pass with nothing going wrong any more."""
         stage = self.stage
+        await self.finish()
         for _ in range(20):
             stage.clock.pass_(seconds=61)
             await self.do("attend", 0)
             for command in (await stage.sent(GenerateReply))[-2:]:
-                await self._generate(command, False)
+                await self._generate(command, Repeats())
             for which in range(3):
                 await self.do("claim", which)
             for id in self._claimed():
@@ -110,12 +131,9 @@ class Play:
                 return
         raise AssertionError("something still waits")
 
-    async def _generate(self, command: GenerateReply, dies: bool) -> None:
-        model = Repeats()
-        model.dies = dies
-        self.stage.llm = model
+    async def _generate(self, command: GenerateReply, model: Repeats) -> None:
         with suppress(Died):
-            await self.stage.generate(command)
+            await self.stage.generate(command, model)
 
     def _claimed(self) -> list[str]:
         return [id for ids in self.granted.values() for id in ids]
@@ -132,6 +150,19 @@ def _newest(items: list[Any], which: int) -> Any:
 )
 @given(script=steps)
 @example(script=[[("say", 0)]] * 3)
+@example(
+    script=[
+        [("say", 0)],
+        [("wait", 3)],
+        [("attend", 0)],
+        [("think", 0)],
+        [("say", 0)],
+        [("wait", 3)],
+        [("attend", 0)],
+        [("finish", 0)],
+        [("claim", 0)],
+    ]
+)
 @example(
     script=[
         step
@@ -162,6 +193,7 @@ async def test_in_any_order(stage: Stage, script: list[list[tuple[str, int]]]) -
             await play.end()
             await _check(play)
     finally:
+        await play.finish()
         await stage.forget()
 
 

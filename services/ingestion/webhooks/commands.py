@@ -19,6 +19,7 @@ from services.ingestion.connections.directory import Connections, OpenConnection
 from services.ingestion.deliveries.statuses import apply_statuses
 from services.ingestion.webhooks.judging import Judged, judge
 from services.ingestion.webhooks.model import Floods, Reason
+from services.ingestion.webhooks.pressure import Pressure
 from services.ingestion.webhooks.reading import (
     Received,
     Refusal,
@@ -42,7 +43,7 @@ TIMER = "process_webhooks"
 
 # The command takes milliseconds: by then it is lost, or everything is late.
 _RESUME_AFTER = timedelta(seconds=30)
-_JUDGED_AT_ONCE = 200
+_JUDGED_AT_ONCE = 100
 _MESSAGES_AT_ONCE = 200
 _BYTES_AT_ONCE = 512 * 1024
 
@@ -112,9 +113,11 @@ async def receive_webhooks(
     *,
     connections: Connections,
     floods: Floods,
+    pressure: Pressure,
     clock: Clock,
 ) -> ReceiveWebhooksResponse:
     """Store a batch of webhooks in one commit, and say what each sender is answered."""
+    pressure.arrived(len(request.webhooks))
     batch = _Batch(floods, clock.now().timestamp())
     known: dict[tuple[str, str], OpenConnection | None] = {}
     for webhook in request.webhooks:
@@ -162,26 +165,41 @@ async def process_webhooks(
     connections: Connections,
     tenants: Tenants,
     limiter: RateLimiter,
+    pressure: Pressure,
     clock: Clock,
 ) -> None:
     """Give every item of a batch its verdict, and hand on what is accepted."""
     more = True
     while more:
-        async with call.transaction() as tx:
-            rows = await tx.all(sql.queued_events, command.batch_id, _JUDGED_AT_ONCE)
-            if not rows:
-                tx.disarm(TIMER, command.batch_id)
+        async with pressure.turn():
+            more = await _judge_some(call, command.batch_id, connections, tenants, limiter, clock)
+
+
+async def _judge_some(
+    call: Call,
+    batch_id: str,
+    connections: Connections,
+    tenants: Tenants,
+    limiter: RateLimiter,
+    clock: Clock,
+) -> bool:
+    """Judge the next webhooks of a batch; whether there may be more."""
+    async with call.transaction() as tx:
+        rows = await tx.all(sql.queued_events, batch_id, _JUDGED_AT_ONCE)
         if not rows:
-            return
-        more = len(rows) == _JUDGED_AT_ONCE
-        tenant = await tenants.of(call)
-        judged = await judge(rows, tenant, connections, limiter, clock.now())
-        async with call.transaction() as tx:
-            settled = await _settle(tx, judged, clock)
-            if not more:
-                tx.disarm(TIMER, command.batch_id)
-        for _, reason in settled:
-            events_total.labels(rows[0]["source"], reason or "ACCEPTED").inc()
+            tx.disarm(TIMER, batch_id)
+    if not rows:
+        return False
+    more = len(rows) == _JUDGED_AT_ONCE
+    tenant = await tenants.of(call)
+    judged = await judge(rows, tenant, connections, limiter, clock.now())
+    async with call.transaction() as tx:
+        settled = await _settle(tx, judged, clock)
+        if not more:
+            tx.disarm(TIMER, batch_id)
+    for one, reason in settled:
+        events_total.labels(one.source, reason or "ACCEPTED").inc()
+    return more
 
 
 async def _settle(

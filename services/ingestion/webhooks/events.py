@@ -5,6 +5,7 @@ from malha.ingestion.v1.commands_pb2 import ProcessWebhooks
 
 from services.ingestion.connections.directory import Connections
 from services.ingestion.webhooks.commands import TIMER, process_webhooks
+from services.ingestion.webhooks.pressure import Pressure
 from services.ingestion.webhooks.tenants import Tenants
 from services.kit.call import Call
 from services.kit.clock import Clock
@@ -20,6 +21,7 @@ async def resume_webhooks(
     connections: Connections,
     tenants: Tenants,
     limiter: RateLimiter,
+    pressure: Pressure,
     clock: Clock,
 ) -> None:
     """Judge a batch whose command was lost, or is late."""
@@ -29,6 +31,7 @@ async def resume_webhooks(
         connections=connections,
         tenants=tenants,
         limiter=limiter,
+        pressure=pressure,
         clock=clock,
     )
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import orjson
@@ -35,6 +35,7 @@ class Judged:
     connection_id: str
     """The one it was routed to; the one it was sent to when it is for nobody."""
     workspace_id: str
+    source: str
     kind: str = ""
     external_id: str = ""
     payload: bytes | None = None
@@ -84,7 +85,9 @@ async def judge(
 
 
 def _items(row: Record, connection: OpenConnection | None) -> Iterator[tuple[Judged, Item | None]]:
-    first = Judged(row["id"], row["id"], 0, row["connection_id"], row["workspace_id"])
+    first = Judged(
+        row["id"], row["id"], 0, row["connection_id"], row["workspace_id"], row["source"]
+    )
     if connection is None:
         yield first, None
         return
@@ -97,7 +100,7 @@ def _items(row: Record, connection: OpenConnection | None) -> Iterator[tuple[Jud
     for number, item in enumerate(items):
         judged = first
         if number:
-            judged = Judged(row["id"], new_id(), number, first.connection_id, first.workspace_id)
+            judged = replace(first, event_id=new_id(), number=number)
         if len(items) > 1:
             judged.payload = orjson.dumps(item.payload)
         judged.kind = item.kind

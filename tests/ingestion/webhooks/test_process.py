@@ -300,6 +300,7 @@ async def test_a_lost_command_is_made_up_for_by_the_timer(world: World, tenant: 
             connections=world.connections,
             tenants=world.tenants,
             limiter=world.limiter,
+            pressure=world.pressure,
             clock=world.clock,
         )
     assert await world.verdicts(tenant.id) == [("accepted", "")]

@@ -21,6 +21,7 @@ from pydantic import SecretStr
 from services.ingestion.connections.directory import Connections, seal_config
 from services.ingestion.webhooks.commands import process_webhooks, receive_webhooks
 from services.ingestion.webhooks.model import Floods
+from services.ingestion.webhooks.pressure import Pressure
 from services.ingestion.webhooks.tenants import Tenants
 from services.kit.cache import Cache
 from services.kit.call import Call
@@ -130,6 +131,7 @@ class World:
         self.tenants = Tenants(self.cache)
         self.limiter = RateLimiter(self.valkey)
         self.floods = Floods()
+        self.pressure = Pressure()
 
     async def connect(
         self,
@@ -196,6 +198,7 @@ class World:
             ReceiveWebhooksRequest(webhooks=webhooks),
             connections=self.connections,
             floods=self.floods,
+            pressure=self.pressure,
             clock=self.clock,
         )
         return list(reply.answers)
@@ -208,6 +211,7 @@ class World:
             connections=self.connections,
             tenants=self.tenants,
             limiter=self.limiter,
+            pressure=self.pressure,
             clock=self.clock,
         )
 
