@@ -14,6 +14,8 @@ from malha.ingestion.v1.webhook_service_pb2 import (
 )
 from malha.ingestion.v1.webhook_service_pb2_grpc import WebhookServiceStub
 from sanic import Sanic
+from sanic.application.state import ApplicationServerInfo
+from sanic.http.constants import HTTP
 from sanic.server.async_server import AsyncioServer
 
 from edge.app import Dependencies, build_app
@@ -113,6 +115,8 @@ async def listen(app: Sanic[Any, Any], settings: EdgeSettings) -> AsyncioServer:
             backlog=_BACKLOG,
         )
     assert created is not None
+    # Sanic.serve() would note this; without it every answer carries an empty alt-svc header.
+    app.state.server_info.append(ApplicationServerInfo({"version": HTTP.VERSION_1}))
     await created.startup()  # type: ignore[no-untyped-call]
     await created.start_serving()  # type: ignore[no-untyped-call]
     return created

@@ -136,10 +136,10 @@ class _Load:
         """Send until the requests or the time are used up, and wait for the last answers."""
         used = resource.getrusage(resource.RUSAGE_SELF)
         self._began = time.monotonic()
-        for _ in range(self._plan.connections):
-            await self._connect()
         try:
             async with asyncio.timeout(self._plan.seconds + _LATE):
+                for _ in range(self._plan.connections):
+                    await self._connect()
                 await self._done.wait()
         except TimeoutError:
             self._statuses["broken"] += max(1, len(self._open))
@@ -182,7 +182,7 @@ class _Load:
 
     async def _connect(self) -> None:
         loop = asyncio.get_running_loop()
-        while not self._over:
+        while not self._over and time.monotonic() - self._began <= self._plan.seconds:
             try:
                 await loop.create_connection(
                     lambda: _Connection(self), self._plan.host, self._plan.port
@@ -192,6 +192,8 @@ class _Load:
                 await asyncio.sleep(0.1)
             else:
                 return
+        self._over = True
+        self._maybe_done()
 
     def _next(self, connection: _Connection) -> None:
         over = self._over or time.monotonic() - self._began > self._plan.seconds

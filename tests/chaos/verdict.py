@@ -217,19 +217,21 @@ def _judge_answers(evidence: Evidence, verdict: Verdict) -> None:
                 crossed.append(f"turn {turn.id} was answered through another number")
             elif send.customer != turn.customer:
                 crossed.append(f"turn {turn.id} of {turn.customer} went to {send.customer}")
+    replies = {turn.reply_id for turn in evidence.turns}
     for message_id, sends in sent.items():
-        if message_id.partition("/")[2] and message_id.partition("/")[0] in {
-            turn.reply_id for turn in evidence.turns
-        }:
-            continue  # The parts that follow the first of a long answer.
-        doubled += [f"{message_id} was sent, and is no turn's answer"] * len(sends)
+        reply, _, part = message_id.partition("/")
+        if part and reply in replies:  # What follows the first part of a long answer.
+            doubled += [f"{message_id} was sent again"] * (len(sends) - 1)
+        else:
+            doubled += [f"{message_id} was sent, and is no turn's answer"] * len(sends)
 
 
 def _judge_bursts(evidence: Evidence, verdict: Verdict) -> None:
     """A burst is answered once, unless it was torn apart."""
     bursts: dict[tuple[str, str], list[Stored]] = defaultdict(list)
+    turns = {turn.id for turn in evidence.turns}
     for message in evidence.stored:
-        if message.turn_id is not None:
+        if message.turn_id in turns:
             bursts[message.connection_id, message.customer].append(message)
     for (_, customer), messages in bursts.items():
         parts = Counter(message.turn_id for message in messages)

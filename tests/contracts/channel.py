@@ -149,7 +149,7 @@ class ChannelContract:
         assert message.external_id == item.external_id
         assert message.channel == self.channel.slug
         if gives.content is not None:
-            expected = Message(content=gives.content)  # type: ignore[arg-type]
+            expected = Message(content=gives.content)
             assert message.content == expected.content
         if gives.sender is not None:
             assert f"{message.sender.kind}:{message.sender.id}" == gives.sender
@@ -299,7 +299,7 @@ class ChannelContract:
         """After the request has left, only an answer tells what became of it."""
         message = next(case.message for case in self.outgoing if case.fails is None)
         for behaves in ("hangs", "hangs_up"):
-            case = Outgoing("", message, behaves=behaves)  # type: ignore[arg-type]
+            case = Outgoing("", message, behaves=behaves)
             async with self._provider(case, []) as http:
                 with pytest.raises(OutcomeUnknown):
                     await self.channel.send(message, self.config, http, opaque="x", deadline=0.3)

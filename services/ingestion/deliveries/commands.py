@@ -1,8 +1,11 @@
 """Sending messages: each is claimed, sent once, and recorded."""
 
+import asyncio
 import random
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from malha.ingestion.v1.commands_pb2 import DeliverMessage
 from malha.ingestion.v1.events_pb2 import DeliveriesUpdated, DeliveryUpdate
@@ -25,6 +28,7 @@ from services.ingestion.settings import IngestionSettings
 from services.kit.call import Call
 from services.kit.clock import Clock
 from services.kit.db import Record, Transaction
+from services.kit.errors import Unavailable
 from services.kit.log import get_logger
 from services.kit.sql import load_sql
 
@@ -39,6 +43,7 @@ send_seconds = Histogram("malha_send_seconds", "Time a provider takes for a send
 # Beyond the time a send may take: what is still `sending` then has nobody waiting for it.
 _LEASE_MARGIN = timedelta(seconds=15)
 RESUME_AFTER = timedelta(seconds=60)
+_INSIST_SECONDS = (0.1, 0.4, 1.0, 2.0, 4.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,21 +90,31 @@ async def deliver_message(
     claimed = await _claim(call, command, len(parts), clock, settings)
     if claimed is None:
         return  # Sent before, on its way, not due yet, or behind another one of its conversation.
-    outcome = "sent"
+    record: Callable[[], Awaitable[None]]
     try:
         external_id = await _send(connection, parts[claimed.part], claimed, http, settings)
     except NotSent as error:
         outcome = "not_sent"
-        await _record_not_sent(call, claimed, error, clock, settings)
+        record = partial(_record_not_sent, call, claimed, error, clock, settings)
     except Refused as error:
-        outcome = "refused"
-        await _record_failed(call, claimed, error.reason, clock)
+        outcome, record = "refused", partial(_record_failed, call, claimed, error.reason, clock)
     except OutcomeUnknown as error:
-        outcome = "unknown"
-        await _record_unknown(call, claimed, error.reason, clock)
+        outcome, record = "unknown", partial(_record_unknown, call, claimed, error.reason, clock)
     else:
-        await _record_sent(call, claimed, external_id, clock)
+        outcome, record = "sent", partial(_record_sent, call, claimed, external_id, clock)
+    await _insist(record)
     sends.labels(connection.channel.slug, outcome).inc()
+
+
+async def _insist(record: Callable[[], Awaitable[None]]) -> None:
+    """Record what came of a send, even if the database is away for a moment: nobody else knows."""
+    for wait in _INSIST_SECONDS:
+        try:
+            await record()
+            return
+        except Unavailable:
+            await asyncio.sleep(wait)
+    await record()
 
 
 async def _send(
@@ -141,6 +156,8 @@ async def _claim(
             tx.arm(TIMER, message.id, now + lease(settings))
         elif queued:
             tx.arm(TIMER, message.id, now + RESUME_AFTER)
+        else:
+            await _tell_again(tx, message.id, now)
     if row is None:
         return None
     return Claimed(command, lane, row["part"], row["attempts"], row["correlation_id"])
@@ -219,7 +236,24 @@ async def _end_unsent(
         )
         if ended:
             _emit(tx, message.id, status, now, call.correlation_id, reason=reason)
+        else:
+            await _tell_again(tx, message.id, now)
         await release(tx, lane, now)
+
+
+async def _tell_again(tx: Transaction, message_id: str, now: datetime) -> None:
+    """Say where a message stands: whoever asks for it again may have missed the news."""
+    row = await tx.maybe(sql.standing, message_id)
+    if row is not None:
+        _emit(
+            tx,
+            message_id,
+            row["status"],
+            row["update_time"] or now,
+            row["correlation_id"],
+            external_id=row["external_id"] or "",
+            reason=row["reason"],
+        )
 
 
 async def release(

@@ -144,6 +144,19 @@ SELECT status = 'sending' AS sending, due_time, attempt_time, command, correlati
  ORDER BY part
  LIMIT 1;
 
+-- standing
+-- Where a message ended so far: by its last part, or by one that failed. None while it is to be sent.
+SELECT status::text AS status, external_id, reason, correlation_id,
+       CASE status WHEN 'read' THEN read_time WHEN 'delivered' THEN delivered_time
+                   WHEN 'failed' THEN failed_time WHEN 'sent' THEN sent_time END AS update_time
+  FROM ingestion.deliveries
+ WHERE message_id = $1
+   AND NOT EXISTS (SELECT 1
+                     FROM ingestion.deliveries
+                    WHERE message_id = $1 AND status IN ('queued', 'sending'))
+ ORDER BY status = 'failed' DESC, part DESC
+ LIMIT 1;
+
 -- apply_reports
 -- Moves deliveries forward by what providers report. A report finds its delivery by what we gave
 -- along with the send, or by the provider's id. Rows are locked in one order: batches may overlap.

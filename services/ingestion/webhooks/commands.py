@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from malha.ingestion.v1.commands_pb2 import ProcessWebhooks
 from malha.ingestion.v1.events_pb2 import WebhookAccepted, WebhookRejected
@@ -44,6 +44,7 @@ TIMER = "process_webhooks"
 # The command takes milliseconds: by then it is lost, or everything is late.
 _RESUME_AFTER = timedelta(seconds=30)
 _JUDGED_AT_ONCE = 100
+_SETTLED_AT_ONCE = 500
 _MESSAGES_AT_ONCE = 200
 _BYTES_AT_ONCE = 512 * 1024
 
@@ -225,19 +226,7 @@ async def _settle(
         correlations = await apply_statuses(tx, updates, received=now)
         for one, correlation in zip(reports, correlations, strict=True):
             one.correlation_id = correlation or None
-    rows = await tx.all(
-        sql.settle_events,
-        [one.event_id for one in judged],
-        [one.connection_id for one in judged],
-        [one.workspace_id for one in judged],
-        [one.reason for one in judged],
-        [one.kind for one in judged],
-        [one.external_id for one in judged],
-        [one.correlation_id for one in judged],
-        now,
-    )
-    reasons: dict[str, str] = {row["id"]: row["reason"] for row in rows}
-    settled = [(one, reasons[one.event_id]) for one in judged if one.event_id in reasons]
+    settled = [pair for part in _chunks(judged) for pair in await _settle_part(tx, part, now)]
     for one, reason in settled:
         if reason:
             _tell_rejected(tx, one.event_id, one.connection_id, reason, one.correlation_id)
@@ -254,6 +243,29 @@ async def _settle(
     for part in portions(messages):
         tx.send(ReceiveMessages(messages=part))
     return settled
+
+
+async def _settle_part(
+    tx: Transaction, judged: Sequence[Judged], now: datetime
+) -> list[tuple[Judged, str]]:
+    rows = await tx.all(
+        sql.settle_events,
+        [one.event_id for one in judged],
+        [one.connection_id for one in judged],
+        [one.workspace_id for one in judged],
+        [one.reason for one in judged],
+        [one.kind for one in judged],
+        [one.external_id for one in judged],
+        [one.correlation_id for one in judged],
+        now,
+    )
+    reasons: dict[str, str] = {row["id"]: row["reason"] for row in rows}
+    return [(one, reasons[one.event_id]) for one in judged if one.event_id in reasons]
+
+
+def _chunks(judged: Sequence[Judged]) -> Iterator[Sequence[Judged]]:
+    for start in range(0, len(judged), _SETTLED_AT_ONCE):
+        yield judged[start : start + _SETTLED_AT_ONCE]
 
 
 def _tell_rejected(

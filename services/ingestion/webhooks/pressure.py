@@ -45,10 +45,7 @@ class Pressure:
         async with self._turn:
             started = self._clock()
             yield
-            rest = (self._clock() - started) * (1 - _SHARE) / _SHARE
-            end = self._clock() + rest
-            while self.high and (left := end - self._clock()) > 0:
-                await asyncio.sleep(min(left, 0.05))
+            await asyncio.sleep((self._clock() - started) * (1 - _SHARE) / _SHARE)
 
     def _faded(self) -> float:
         return self._level * math.exp((self._then - self._clock()) / _WINDOW_SECONDS)

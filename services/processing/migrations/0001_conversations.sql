@@ -95,8 +95,6 @@ CREATE UNIQUE INDEX one_open_turn ON processing.turns (tenant_id, conversation_i
   WHERE status IN ('generating', 'ready');
 CREATE INDEX turns_sending ON processing.turns (tenant_id, conversation_id)
   WHERE status = 'sending';
-CREATE INDEX turns_by_reply ON processing.turns (tenant_id, reply_message_id)
-  WHERE reply_message_id IS NOT NULL;
 SELECT isolate_by_tenant('processing.turns');
 
 CREATE TABLE processing.messages (

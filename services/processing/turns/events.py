@@ -15,7 +15,7 @@ from services.processing.assistants import Assistants
 from services.processing.records import message_status, turn_of
 from services.processing.telemetry import turns_ended
 from services.processing.timers import BufferTimers, Place
-from services.processing.turns.model import NEWS
+from services.processing.turns.model import NEWS, settles
 
 sql = load_sql(__package__, "turns.sql")
 
@@ -30,7 +30,6 @@ async def apply_deliveries(
         return
     now = clock.now()
     async with call.transaction() as tx:
-        replies = await tx.all(sql.lock_turns_of, [update.message_id for update in news])
         moved = [
             row
             for row in await tx.all(sql.move_messages, *_columns(news, now))
@@ -46,9 +45,12 @@ async def apply_deliveries(
                 ),
                 correlation_id=row["correlation_id"],
             )
-        if not (moved and replies):
+        settled = [
+            row["id"] for row in moved if row["turn_id"] and settles(row["was"], row["status"])
+        ]
+        if not settled:
             return
-        for turn in await tx.all(sql.settle_turns, [row["id"] for row in moved], now):
+        for turn in await tx.all(sql.settle_turns, settled, now):
             turns_ended.labels(turn["status"]).inc()
             if turn["status"] == "failed":
                 tx.emit(TurnFailed(turn=turn_of(turn)), correlation_id=turn["correlation_id"])

@@ -21,6 +21,14 @@ processing.message_status has this order.
 """
 
 
+_SENT = frozenset({"sent", "delivered", "read"})
+
+
+def settles(was: str, status: str) -> bool:
+    """Whether a reply that moved from one status to another can end its turn."""
+    return status != "unknown" and not (was in _SENT and status in _SENT)
+
+
 def refusal(status: str | None, failure_reason: str, is_its_reply: bool) -> str:
     """Why a reply may not leave, given the turn it was made for."""
     if status == "cancelled" and failure_reason == "PERSON_TOOK_OVER":

@@ -85,17 +85,19 @@ SELECT turn.status, turn.failure_reason, turn.reply_message_id,
   LEFT JOIN turn ON true
   LEFT JOIN reply ON true;
 
--- lock_turns_of
--- Locks the turns that these messages answer, before the messages themselves.
-SELECT id FROM processing.turns WHERE reply_message_id = ANY($1::uuid[])
- ORDER BY id FOR NO KEY UPDATE;
-
 -- move_messages
 -- Moves messages forward to what became of their deliveries: $1 ids, $2 statuses, $3 the provider's
--- ids, $4 reasons, $5 times. A status that is behind only leaves its time.
-WITH held AS (
-  SELECT m.id, m.status FROM processing.messages m
-   WHERE m.id = ANY($1::uuid[]) AND m.direction = 'outbound'
+-- ids, $4 reasons, $5 times. A status that is behind only leaves its time. Turns are locked before
+-- their replies, as everywhere, and each in the order of ids.
+WITH turn AS MATERIALIZED (
+  SELECT t.id
+    FROM processing.messages m
+    JOIN processing.turns t ON t.tenant_id = m.tenant_id AND t.id = m.turn_id
+   WHERE m.id = ANY($1::uuid[]) AND t.reply_message_id = m.id
+   ORDER BY t.id FOR NO KEY UPDATE OF t
+), held AS (
+  SELECT m.id FROM processing.messages m
+   WHERE m.id = ANY($1::uuid[]) AND m.direction = 'outbound' AND (SELECT count(*) FROM turn) >= 0
    ORDER BY m.id FOR NO KEY UPDATE
 ), news AS (
   SELECT n.id, max(n.status) AS status, max(n.external_id) AS external_id,
@@ -125,8 +127,8 @@ UPDATE processing.messages m
        failed_time = least(m.failed_time, news.failed_time)
   FROM news JOIN held ON held.id = news.id
  WHERE m.id = news.id
-RETURNING m.id, m.conversation_id, m.status, m.failure_reason, m.correlation_id, m.sent_time,
-          m.delivered_time, m.failed_time, old.status AS was;
+RETURNING m.id, m.conversation_id, m.turn_id, m.status, m.failure_reason, m.correlation_id,
+          old.status AS was;
 
 -- settle_turns
 -- Ends the turns whose replies ($1) have come to an end, as the replies did; now is $2. A turn that
@@ -142,8 +144,8 @@ UPDATE processing.turns t
                      WHEN m.status = 'failed' THEN 'failed'
                      ELSE 'done' END)::processing.turn_status AS status
           FROM processing.messages m
-          JOIN processing.turns u ON u.tenant_id = m.tenant_id AND u.reply_message_id = m.id
-         WHERE m.id = ANY($1::uuid[])
+          JOIN processing.turns u ON u.tenant_id = m.tenant_id AND u.id = m.turn_id
+         WHERE m.id = ANY($1::uuid[]) AND u.reply_message_id = m.id
            AND m.status IN ('cancelled', 'sent', 'failed', 'delivered', 'read')) AS told
  WHERE t.id = told.id AND t.status IN ('ready', 'sending', 'done', 'failed')
    AND t.status <> told.status

@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 from malha.message.v1 import message_pb2 as m
-from pywa import WhatsApp as Pywa
-from pywa import handlers, types
+from pywa import handlers
+from pywa.client import WhatsApp as Pywa
 from pywa.errors import WhatsAppError
+from pywa.types.flows import FlowCompletion
+from pywa.types.message_status import MessageStatus
+from pywa.types.system import PhoneNumberChange
 
 from services.ingestion.channels import CHANNELS
 from services.ingestion.channels.base import Item, SignatureMismatch, Webhook
@@ -48,7 +51,7 @@ class TestAgainstPywa:
             if item.kind == "status" and "group" not in case.body:
                 read = _pywa(item)
                 update = channel.status(item)
-                assert isinstance(read, types.MessageStatus)
+                assert isinstance(read, MessageStatus)
                 assert update is not None
                 assert update.external_id == read.id
                 assert update.opaque == (read.tracker or "")
@@ -67,7 +70,7 @@ class TestAgainstPywa:
         assert item.account_id == read.waba_id
         assert item.routing_id == read.metadata.phone_number_id
         person = ours.recipient if item.kind == "echo" else ours.sender
-        if not isinstance(read, types.PhoneNumberChange):
+        if not isinstance(read, PhoneNumberChange):
             ids = {person.kind: person.id, **person.aliases}
             assert ids.get("wa_id", read.from_user.wa_id) == read.from_user.wa_id
             assert ids.get("bsuid") == read.from_user.bsuid
@@ -90,7 +93,7 @@ class TestAgainstPywa:
             case "reaction":
                 assert content.external_message_id == read.reaction.message_id
                 assert content.emoji == (read.reaction.emoji or "")
-            case "interactive_reply" if not isinstance(read, types.FlowCompletion):
+            case "interactive_reply" if not isinstance(read, FlowCompletion):
                 assert content.payload == read.data
                 assert content.title == read.title
 
