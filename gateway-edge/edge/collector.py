@@ -107,8 +107,7 @@ class Collector:
         )
         for name, value in headers.items():
             webhook.headers[name] = value
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[WebhookAnswer] = loop.create_future()
+        waiter: asyncio.Future[WebhookAnswer] = asyncio.get_running_loop().create_future()
         batch.waiters.append(waiter)
         batch.size += size
         self.waiting += 1
@@ -140,8 +139,8 @@ class Collector:
             asyncio.get_running_loop().call_soon(self._hand_over, self._arrived - 1, 0)
 
     def _hand_over(self, seen: int, turns: int) -> None:
-        # A turn of the loop that brought more is followed by another one, which costs no time: under
-        # load it keeps one webhook from going alone while sixty wait for its commit.
+        # A turn of the loop that brought more is followed by another one, which costs no time:
+        # under load it keeps one webhook from going alone while sixty wait for its commit.
         if seen != self._arrived and turns < _MOST_TURNS:
             asyncio.get_running_loop().call_soon(self._hand_over, self._arrived, turns + 1)
             return

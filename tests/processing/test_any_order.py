@@ -4,7 +4,7 @@ one answer that covers it, and nothing waits for ever."""
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, defaultdict
+from collections import defaultdict
 from contextlib import suppress
 from typing import Any
 
@@ -144,7 +144,7 @@ def _newest(items: list[Any], which: int) -> Any:
 
 
 @settings(
-    max_examples=40,
+    max_examples=500,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -208,12 +208,14 @@ async def _check(play: Play) -> None:
         for id in opened.turn.message_ids:
             assert told.setdefault(id, opened.turn.id) == opened.turn.id, "and never in another"
 
-    turns = await stage.turns()
-    assert Counter(turn["status"] for turn in turns) == {"done": len(turns)}
-    for turn in turns:
+    for turn in await stage.turns():
         assert len(play.granted[turn["id"]]) == 1, "one answer leaves for each turn"
+        if turn["status"] == "failed":
+            assert turn["failure_reason"] == "NO_ANSWER_IN_TIME"
+            assert "Desculpe" in play.texts[turn["id"]], "or an apology, after minutes"
+            continue
+        assert turn["status"] == "done"
+        covered = play.texts[turn["id"]].split("|")
         for row in inbound:
             if row["turn_id"] == turn["id"]:
-                assert f"|{play.said[row['id']]}|" in play.texts[turn["id"]].replace("|", "||"), (
-                    "and it covers everything the customer said"
-                )
+                assert play.said[row["id"]] in covered, "it covers everything the customer said"

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from sys import intern
 
 from services.kit.ai.questions import fold
 
@@ -30,7 +31,7 @@ a as o os um uma uns umas de do da dos das em no na nos nas por pelo pela para p
 e ou que qual quais quem como quando onde quanto quantos quantas se ao aos eu me meu minha voce
 voces vc vcs sua seu suas seus ele ela eles elas iso isto ese esa este esta aquele ser sao foi
 era ter tem temos ha nao sim ja mais muito tambem so ate faz fazem fazer poso pode podem quero
-queria gostaria preciso the is are what how do does your of to in and my it can for on at
+queria gostaria preciso ainda mas the is are what how do does your of to in and my it can for on at
 """
 _STOP = frozenset(_STOP_WORDS.split())
 
@@ -57,7 +58,8 @@ def quote(passage: str, questions: Sequence[str]) -> str:
 def stems(text: str) -> frozenset[str]:
     """The beginnings of the words that carry meaning."""
     words = _WORD.findall(fold(text))
-    return frozenset(word[:STEM] for word in words if word not in _STOP and len(word) > 1)
+    # Interned: the same few thousand beginnings are in all texts of a business.
+    return frozenset(intern(word[:STEM]) for word in words if word not in _STOP and len(word) > 1)
 
 
 def shorten(text: str, at_most: int) -> str:

@@ -11,7 +11,7 @@ from services.kit.ai import Embedder
 from services.kit.call import Call
 from services.knowledge.cleaning import clean_line
 from services.knowledge.settings import KnowledgeSettings
-from services.knowledge.stores.base import Space, VectorStore
+from services.knowledge.stores.base import Query, Space, VectorStore
 
 _DEFAULT_LIMIT = 5
 
@@ -26,12 +26,13 @@ async def search_passages(
 ) -> SearchPassagesResponse:
     """The passages most like each query, among those that are alike enough."""
     min_score = request.min_score or settings.min_score
-    vectors = await embedder.embed([clean_line(query) for query in request.queries])
+    texts = [clean_line(query) for query in request.queries]
+    vectors = await embedder.embed(texts)
     found = await store.search(
         call,
         request.assistant_id,
         Space(embedder.model, embedder.dimensions),
-        vectors,
+        [Query(text, vector) for text, vector in zip(texts, vectors, strict=True)],
         limit=request.limit or _DEFAULT_LIMIT,
         min_score=min_score,
     )

@@ -46,6 +46,14 @@ class NewPassage:
     vector: Vector
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Query:
+    """What is searched for: the words, and the vector that the passages' model makes of them."""
+
+    text: str
+    vector: Vector
+
+
 @dataclass(frozen=True, slots=True)
 class FoundPassage:
     """A piece of a document that was found."""
@@ -55,11 +63,11 @@ class FoundPassage:
     title: str
     text: str
     score: float
-    """Cosine similarity to the query."""
+    """From 0 to 1, of its meaning and its words: see `ranking.rank`."""
 
 
 class VectorStore(ABC):
-    """Finds passages by their vectors, for one tenant at a time: the call's."""
+    """Finds passages by their meaning and words, for one tenant at a time: the call's."""
 
     @abstractmethod
     async def replace(
@@ -76,12 +84,12 @@ class VectorStore(ABC):
         call: Call,
         assistant_id: str,
         space: Space,
-        vectors: Sequence[Vector],
+        queries: Sequence[Query],
         *,
         limit: int,
         min_score: float,
     ) -> list[list[FoundPassage]]:
-        """For each vector the assistant's most similar passages, best first.
+        """For each query the assistant's best passages, in the order that `ranking.rank` gives.
 
         Only passages of the space and of the call's workspace count; a call without a workspace
         sees those of every workspace.

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 from services.kit.call import Call
 from services.kit.ids import new_id
-from services.knowledge.stores.base import FoundPassage, NewPassage, Source, Space, VectorStore
+from services.knowledge.stores.base import (
+    FoundPassage,
+    NewPassage,
+    Query,
+    Source,
+    Space,
+    VectorStore,
+)
+from services.knowledge.stores.ranking import CANDIDATES, rank
 
 if TYPE_CHECKING:
     from services.knowledge.stores.base import Vector
@@ -38,7 +46,7 @@ class MemoryStore(VectorStore):
         call: Call,
         assistant_id: str,
         space: Space,
-        vectors: Sequence[Vector],
+        queries: Sequence[Query],
         *,
         limit: int,
         min_score: float,
@@ -51,10 +59,13 @@ class MemoryStore(VectorStore):
             and shelf.source.assistant_id == assistant_id
             and call.workspace_id in ("", shelf.source.workspace_id)
         ]
-        return [_nearest(shelves, vector, min_score)[:limit] for vector in vectors]
+        return [
+            rank(query.text, _nearest(shelves, query.vector), limit=limit, min_score=min_score)
+            for query in queries
+        ]
 
 
-def _nearest(shelves: Sequence[_Shelf], vector: Vector, min_score: float) -> list[FoundPassage]:
+def _nearest(shelves: Sequence[_Shelf], vector: Vector) -> list[FoundPassage]:
     found = [
         FoundPassage(
             id,
@@ -66,5 +77,4 @@ def _nearest(shelves: Sequence[_Shelf], vector: Vector, min_score: float) -> lis
         for shelf in shelves
         for id, passage in shelf.passages
     ]
-    near = [one for one in found if one.score >= min_score]
-    return sorted(near, key=lambda one: (-one.score, one.id))
+    return sorted(found, key=lambda one: -one.score)[:CANDIDATES]

@@ -11,7 +11,15 @@ import orjson
 from services.kit.call import Call
 from services.kit.ids import new_id
 from services.kit.sql import load_sql
-from services.knowledge.stores.base import FoundPassage, NewPassage, Source, Space, VectorStore
+from services.knowledge.stores.base import (
+    FoundPassage,
+    NewPassage,
+    Query,
+    Source,
+    Space,
+    VectorStore,
+)
+from services.knowledge.stores.ranking import CANDIDATES, rank
 
 if TYPE_CHECKING:
     from services.knowledge.stores.base import Vector
@@ -23,7 +31,8 @@ _BATCH = 200
 
 
 class PgvectorStore(VectorStore):
-    """Two steps: signatures of one bit per dimension choose candidates, full vectors rank them.
+    """Three steps: signatures of one bit per dimension choose candidates, full vectors choose the
+    nearest of them, and words decide their order.
 
     The first step reads all of an assistant's signatures. An HNSW index found half as much where
     many passages are alike, and comparing all of them in full took twice as long; README.md has
@@ -57,7 +66,7 @@ class PgvectorStore(VectorStore):
         call: Call,
         assistant_id: str,
         space: Space,
-        vectors: Sequence[Vector],
+        queries: Sequence[Query],
         *,
         limit: int,
         min_score: float,
@@ -69,19 +78,21 @@ class PgvectorStore(VectorStore):
                 call.workspace_id,
                 space.model,
                 space.dimensions,
-                list(_written(vectors)),
-                min_score,
-                limit,
+                list(_written(query.vector for query in queries)),
+                CANDIDATES,
             )
-        found: list[list[FoundPassage]] = [[] for _ in vectors]
+        nearest: list[list[FoundPassage]] = [[] for _ in queries]
         for row in rows:
-            found[row["number"] - 1].append(
+            nearest[row["number"] - 1].append(
                 FoundPassage(row["id"], row["document_id"], row["title"], row["text"], row["score"])
             )
-        return found
+        return [
+            rank(query.text, found, limit=limit, min_score=min_score)
+            for query, found in zip(queries, nearest, strict=True)
+        ]
 
 
-def _written(vectors: Sequence[Vector] | Iterator[Vector]) -> Iterator[str]:
+def _written(vectors: Iterator[Vector]) -> Iterator[str]:
     """Vectors as pgvector reads them. orjson writes 512 numbers in 10 µs."""
     for vector in vectors:
         yield orjson.dumps(vector, option=orjson.OPT_SERIALIZE_NUMPY).decode()

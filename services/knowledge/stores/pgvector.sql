@@ -23,7 +23,7 @@ SELECT id, $2, $3, $4, $5, binary_quantize(embedding)
   FROM passage;
 
 -- search
--- For each of the vectors $5 the best $7 passages of an assistant, of at least the similarity $6.
+-- For each of the vectors $5 the $6 nearest passages of an assistant.
 -- The 200 with the most equal bits are compared in full: 99 % of the best five of 10,000 are among
 -- them. A number, not a parameter, or the planner would expect a tenth of the table. A workspace of
 -- '' sees all.
@@ -49,9 +49,8 @@ SELECT query.number, found.id, found.document_id, document.title, found.text, fo
              -- Or the planner may compare every passage before it looks for the candidates; those
              -- of another model have another length, and that is an error.
             OFFSET 0) AS near
-     WHERE 1 - (near.embedding <=> query.vector) >= $6::float8
      ORDER BY score DESC, near.id
-     LIMIT $7::int
+     LIMIT $6::int
   ) AS found
   JOIN knowledge.documents AS document ON document.id = found.document_id
  ORDER BY query.number, found.score DESC, found.id;

@@ -144,5 +144,5 @@ async def running_edge(
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for something that is about to happen."""
     async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110
+        while not condition():
             await asyncio.sleep(0.005)

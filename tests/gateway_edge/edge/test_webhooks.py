@@ -159,7 +159,7 @@ async def test_nothing_is_acknowledged_while_ingestion_is_away(
     assert (await edge.get("/readyz"))[0].status == 503
     await ingestion.start()
     async with asyncio.timeout(5):
-        while (await edge.post(PATH, b"{}"))[0] != 200:  # noqa: ASYNC110
+        while (await edge.post(PATH, b"{}"))[0] != 200:
             await asyncio.sleep(0.05)
 
 

@@ -21,7 +21,8 @@ from services.ingestion.channels.whatsapp import WhatsAppConfig
 from tests.contracts.channel import Outgoing
 from tests.gateway_edge.sandbox.business import ACCOUNT, NUMBER, Meta
 from tests.gateway_edge.sandbox.conftest import meta, receiver, settings
-from tests.ingestion.channels.whatsapp_outgoing import ANA, OUTGOING, say
+from tests.ingestion.channels.whatsapp_incoming import ANA
+from tests.ingestion.channels.whatsapp_outgoing import OUTGOING, say
 
 __all__ = ["meta", "receiver", "settings"]  # Fixtures, found here by their names.
 
