@@ -66,6 +66,7 @@ format: $(READY) ## Format code and contracts
 gen: $(READY) ## Regenerate gen/ from proto/
 	@$(PY) -m envoyconf.codegen
 	@$(PY) -m envoyconf
+	@$(PY) -m services env-example > .env.example
 
 baseline: gen ## Accept the contracts as they are as what `check` guards against breaking
 	@cp build/malha.binpb proto/baseline.binpb

@@ -5,6 +5,7 @@ topology      create the bus's streams and durables
 nats-config   print the NATS server's configuration; public nkeys as JSON on standard input
 seed          create the demo tenant, or go on with the one printed before, given as JSON on
               standard input; prints what is needed to reach it
+env-example   print every setting with its meaning and default
 dead-letters  list what the bus gave up on; with --send-again ID, try one again
 """
 
@@ -15,26 +16,9 @@ import asyncio
 import json
 import sys
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
-
 from services.kit.bus import connect
 from services.kit.settings import KitSettings, read_settings
-
-
-class OperatorSettings(BaseSettings):
-    """What the operator's commands need beside what every process needs."""
-
-    model_config = SettingsConfigDict(
-        env_prefix="MALHA_", extra="ignore", use_attribute_docstrings=True
-    )
-
-    database_passwords: dict[str, SecretStr] = Field(default_factory=dict)
-    """Passwords of the services' roles: JSON, role to password."""
-    sandbox_url: str = "http://127.0.0.1:8090"
-    """Where the stand-in of Meta's Graph API is, for the demo tenant."""
-    nats_replicas: int = Field(default=1, ge=1, le=5)
-    """Copies of each stream; 3 in production."""
+from services.settings import OperatorSettings
 
 
 async def _migrate() -> None:
@@ -90,6 +74,13 @@ async def _seed() -> None:
     print(json.dumps(told))
 
 
+def _env_example() -> None:
+    from services.kit.settings_doc import env_example
+    from services.registry import settings
+
+    print(env_example(settings()), end="")
+
+
 async def _dead_letters(options: argparse.Namespace) -> None:
     from services.kit.deadletters import list_dead_letters, send_again
 
@@ -117,7 +108,7 @@ def main() -> None:
         formatter_class=argparse.RawTextHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("migrate", "topology", "seed"):
+    for name in ("migrate", "topology", "seed", "env-example"):
         commands.add_parser(name)
     nats = commands.add_parser("nats-config")
     nats.add_argument("--listen", required=True)
@@ -135,6 +126,8 @@ def main() -> None:
             _nats_config(options)
         case "seed":
             asyncio.run(_seed())
+        case "env-example":
+            _env_example()
         case "dead-letters":
             asyncio.run(_dead_letters(options))
 

@@ -9,7 +9,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class SandboxSettings(BaseSettings):
     """Read once at start, from variables named MALHA_SANDBOX_*."""
 
-    model_config = SettingsConfigDict(env_prefix="MALHA_SANDBOX_", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="MALHA_SANDBOX_", extra="ignore", use_attribute_docstrings=True
+    )
 
     listen: str = "127.0.0.1:9700"
     """Address and port to serve on. The control side asks for no password: keep it on loopback."""

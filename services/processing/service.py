@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 from dishka import Provider, Scope, provide
 from malha.ingestion.v1.commands_pb2 import DeliverMessage
 from malha.processing.v1.commands_pb2 import GenerateReply
@@ -25,11 +27,16 @@ class ProcessingProvider(Provider):
     directory = provide(RemoteKeys, provides=KeyDirectory)
     assistants = provide(Assistants)
     timers = provide(BufferTimers)
-    models = provide(Models)
 
     @provide
     def ai(self) -> AISettings:
         return read_settings(AISettings)
+
+    @provide
+    async def models(self, settings: AISettings) -> AsyncIterator[Models]:
+        models = Models(settings)
+        yield models
+        await models.close()
 
 
 SERVICE = Service(

@@ -144,7 +144,7 @@ def _newest(items: list[Any], which: int) -> Any:
 
 
 @settings(
-    max_examples=500,
+    max_examples=40,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -18,8 +18,8 @@ if TYPE_CHECKING:  # numpy costs a third of a second, and most processes never e
     from numpy.typing import NDArray
 
 
-DEFAULT_MIN_SCORE = 0.23
-"""Similarity from which a passage counts as an answer, measured in tests/kit/ai/test_demo.py."""
+DEFAULT_MIN_SCORE = 0.28
+"""Score from which a passage counts as an answer, measured in tests/kit/ai/test_demo.py."""
 
 
 class EmptyPrompt(InvalidArgument):

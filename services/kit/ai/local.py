@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from services.kit.ai.answers import clean, signed
 from services.kit.ai.base import LLM, Completion, Prompt, PromptPassage, PromptQuestion
-from services.kit.ai.questions import Courtesy, courtesies_of, questions_of
+from services.kit.ai.questions import Courtesy, asks, courtesies_of, questions_of
 from services.kit.ai.quoting import quote, shorten
 from services.kit.ai.texts import Texts, texts_for
 
+SURE = 1.5
+"""Times the prompt's `min_score`: what a remark beside a question needs to be answered itself."""
 MAX_QUESTION = 80
 """Characters of a question that is repeated to the customer."""
 
@@ -57,13 +59,17 @@ def _best_passages(
 ) -> tuple[list[tuple[PromptPassage, list[PromptQuestion]]], list[PromptQuestion]]:
     """Each passage to read out with what it answers, in the questions' order; the rest."""
     passages = {passage.id: passage for passage in prompt.passages if clean(passage.text)}
+    asked = [asks(question.text) for question in questions]
     found: dict[str, list[PromptQuestion]] = {}
     unknown: list[PromptQuestion] = []
-    for question in questions:
+    for question, is_asked in zip(questions, asked, strict=True):
+        # "Comprei um vestido." is like many passages a little, and none of them was asked for.
+        remark = not is_asked and any(asked)
+        enough = prompt.min_score * (SURE if remark else 1)
         near = [
             match
             for match in question.matches
-            if match.score >= prompt.min_score and match.passage_id in passages
+            if match.score >= enough and match.passage_id in passages
         ]
         if near:
             best = max(near, key=lambda match: match.score)
@@ -74,7 +80,7 @@ def _best_passages(
     if whole and questions and not found:
         # A question in pieces ("quanto tempo", "demora", "a entrega") is found as a whole only.
         found, unknown = {whole: list(questions)}, []
-    return [(passages[id], asked) for id, asked in found.items()], unknown
+    return [(passages[id], answered) for id, answered in found.items()], unknown
 
 
 def _courtesy(courtesies: frozenset[Courtesy], messages: tuple[str, ...], texts: Texts) -> str:

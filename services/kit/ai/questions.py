@@ -7,14 +7,17 @@ Each question is searched on its own, for a search for all of them at once finds
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Literal
+
+from services.kit.ai.words import fold, stems
 
 Courtesy = Literal["hello", "thanks", "goodbye"]
 
 MAX_QUESTIONS = 8
 """More than that in one burst share the last search."""
+ENOUGH = 2
+"""Words of its own that a question needs to be understood without what was said before."""
 MAX_LENGTH = 500
 """Characters of one question. Of a longer one the end is kept: there it is asked."""
 
@@ -38,21 +41,35 @@ _FILLER = (
     r"gente|pesoal|amig[oa]|moc[oa]|por favor|pf|pfv|pfvr|e|com (?:voce|vc)s?|mesmo"
     r"|por tudo|pela (?:ajuda|atencao)|de nada|tambem|you|very much|there|please|for your help"
 )
+# What a question begins with where nobody types a question mark; a request counts as one.
+_ASKING = re.compile(
+    r"(?:(?:e|mas|entao|ai|so|eu|me|voces?|vcs?|gente|por favor) )*"
+    r"(?:qual|quais|quanto|quanta|quantos|quantas|quem|que horas|o que|como|onde|cade|por que|pq"
+    r"|quando (?!eu |a gente |fui |fiz |comprei |recebi )|ate (?:que|qual|quando)|em quant[oa]s?"
+    r"|poso|pode|podem|poderia|consigo|da (?:pra|para)|tem|teria|aceita|aceitam|vende|vendem"
+    r"|faz|fazem|entrega|entregam|atende|atendem|abre|abrem|fecha|fecham|parcela|parcelam|troca"
+    r"|trocam|quero|queria|gostaria|preciso|pasa|manda|diz|fala|saber|informe|existe"
+    r"|what|which|how|when|where|who|why|do|does|is|are|can|could|i (?:want|ned|would))\b"
+)
 _KINDS = {kind: re.compile(rf"\b(?:{words})\b") for kind, words in _COURTESIES.items()}
 _PHRASES = "|".join(_COURTESIES.values())
 _OPENING = re.compile(rf"(?:(?:{_PHRASES})(?: |$)(?:(?:{_FILLER})(?: |$))*)+")
 _SENTENCE = re.compile(r"(?<=[?!.…\n])\s+|\n+")
 _WORD = re.compile(r"\w+")
-_ACCENT = re.compile("[\u0300-\u036f]+")
-_REPEATED = re.compile(r"([a-z])\1+")
 
 
 def questions_of(messages: Sequence[str]) -> tuple[str, ...]:
     """What is asked, one text per question; courtesies are left out.
 
-    A statement stays with the question that it explains, within its own message.
+    A statement stays with the question that it explains: within its own message, and before a
+    question that says too little alone ("não serviu", "qual o prazo?").
     """
-    found = [question for message in messages for question in _in_message(message)]
+    found: list[str] = []
+    for question in (question for message in messages for question in _in_message(message)):
+        if asks(question) and len(stems(question)) < ENOUGH:
+            while found and not asks(found[-1]):
+                question = f"{found.pop()} {question}"
+        found.append(question)
     if len(found) > MAX_QUESTIONS:
         found[MAX_QUESTIONS - 1 :] = [" ".join(found[MAX_QUESTIONS - 1 :])]
     return tuple(map(_bounded, found))
@@ -64,6 +81,13 @@ def searches_of(questions: Sequence[str]) -> tuple[str, ...]:
     return (*questions, *whole)
 
 
+def asks(question: str) -> bool:
+    """Whether it asks for something, and is not only a remark beside what is asked."""
+    return "?" in question or any(
+        _ASKING.match(" ".join(_words(sentence))) for sentence in _sentences([question])
+    )
+
+
 def courtesies_of(messages: Sequence[str]) -> frozenset[Courtesy]:
     """Which courtesies the messages open with or consist of."""
     kinds: set[Courtesy] = set()
@@ -72,12 +96,6 @@ def courtesies_of(messages: Sequence[str]) -> frozenset[Courtesy]:
         opening = " ".join(words[: _courtesy_words(words)])
         kinds.update(kind for kind, pattern in _KINDS.items() if pattern.search(opening))
     return frozenset(kinds)
-
-
-def fold(text: str) -> str:
-    """Lower case without accents and without repeated letters, to compare words by."""
-    bare = _ACCENT.sub("", unicodedata.normalize("NFKD", text.casefold()))
-    return _REPEATED.sub(r"\1", bare)
 
 
 def _in_message(message: str) -> list[str]:

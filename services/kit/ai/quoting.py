@@ -1,7 +1,6 @@
 """Which sentences of a passage to read out for a question. Pure rules, no model.
 
-Words are compared by their first letters, which is enough to see "trocar" in "troca" and costs
-microseconds: the search has already found the passage by its meaning.
+The search has already found the passage, so comparing words is enough, and costs microseconds.
 """
 
 from __future__ import annotations
@@ -10,11 +9,9 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from sys import intern
 
-from services.kit.ai.questions import fold
+from services.kit.ai.words import stems
 
-STEM = 5
 AT_MOST = 420
 """Characters of one quotation."""
 SHORT = 300
@@ -25,15 +22,6 @@ ENOUGH = 160
 _SENTENCE = re.compile(r"(?<=[.!?…])\s+(?=[\"“(]?[^\W\d_a-zà-ÿ]|\d)")
 _MARKUP = re.compile(r"^\s*(?:[-*+•]|\d+[.)]|>)\s+|\*\*|__|`", re.MULTILINE)
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
-_WORD = re.compile(r"[^\W_]+")
-_STOP_WORDS = """
-a as o os um uma uns umas de do da dos das em no na nos nas por pelo pela para pra pro com sem
-e ou que qual quais quem como quando onde quanto quantos quantas se ao aos eu me meu minha voce
-voces vc vcs sua seu suas seus ele ela eles elas iso isto ese esa este esta aquele ser sao foi
-era ter tem temos ha nao sim ja mais muito tambem so ate faz fazem fazer poso pode podem quero
-queria gostaria preciso ainda mas the is are what how do does your of to in and my it can for on at
-"""
-_STOP = frozenset(_STOP_WORDS.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +41,6 @@ def quote(passage: str, questions: Sequence[str]) -> str:
     for question in questions:
         chosen |= _best(sentences, stems(question))
     return _cut(" ".join(sentences[place].text for place in sorted(chosen)), AT_MOST)
-
-
-def stems(text: str) -> frozenset[str]:
-    """The beginnings of the words that carry meaning."""
-    words = _WORD.findall(fold(text))
-    # Interned: the same few thousand beginnings are in all texts of a business.
-    return frozenset(intern(word[:STEM]) for word in words if word not in _STOP and len(word) > 1)
 
 
 def shorten(text: str, at_most: int) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-from services.kit.ai.quoting import stems
+from services.kit.ai.words import stems
 from services.knowledge.stores.base import FoundPassage
 
 CANDIDATES = 50

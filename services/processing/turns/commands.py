@@ -1,6 +1,7 @@
 """Making the answer, and the last fence before it leaves."""
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime
 
 from malha.knowledge.v1.search_service_pb2 import SearchPassagesRequest
@@ -10,7 +11,7 @@ from malha.processing.v1.events_pb2 import MessageStatusChanged
 from malha.processing.v1.turn_service_pb2 import ClaimReplyRequest, ClaimReplyResponse
 
 from services.kit.ai.base import Completion, Prompt
-from services.kit.ai.questions import questions_of
+from services.kit.ai.questions import questions_of, searches_of
 from services.kit.call import Call
 from services.kit.clock import Clock
 from services.kit.db import Record
@@ -35,7 +36,6 @@ from services.processing.turns.replies import apologise, fail, next_look, store_
 log = get_logger(__name__)
 sql = load_sql(__package__, "turns.sql")
 
-_MAX_QUERY = 4096
 _PASSAGES = 5
 
 
@@ -99,13 +99,13 @@ async def _answer(
 ) -> tuple[Prompt, Completion]:
     assistant = await assistants.get(call, turn["assistant_id"])
     prompt = conversation_prompt(said, turn["id"], assistant)
-    questions = tuple(question[:_MAX_QUERY] for question in questions_of(prompt.open))
+    questions = questions_of(prompt.open)
     if questions:
         search = call.stub(SearchServiceStub)
         found = await search.SearchPassages(
             SearchPassagesRequest(
                 assistant_id=assistant.id,
-                queries=questions,
+                queries=searches_of(questions),
                 limit=_PASSAGES,
                 min_score=assistant.min_score,
             )
@@ -114,7 +114,9 @@ async def _answer(
     seconds = min(settings.model_seconds, call.remaining())
     try:
         async with asyncio.timeout(seconds):
-            completion = await models.of(assistant.models).complete(prompt)
+            completion = await models.of(assistant.models).complete(
+                replace(prompt, deadline=seconds)
+            )
     except TimeoutError:
         raise ModelTooSlow(seconds=seconds) from None
     return prompt, completion

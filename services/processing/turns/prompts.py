@@ -46,7 +46,10 @@ def conversation_prompt(
 def with_passages(
     prompt: Prompt, questions: Sequence[str], found: SearchPassagesResponse, min_score: float
 ) -> Prompt:
-    """The prompt with what the search found for each of its questions."""
+    """The prompt with what the search found for each of its questions.
+
+    What was searched for beyond them (`searches_of`) adds passages and answers no question alone.
+    """
     passages: dict[str, PromptPassage] = {}
     for result in found.results:
         for passage in result.passages:
@@ -62,7 +65,7 @@ def with_passages(
             PromptQuestion(
                 question, tuple(Match(passage.id, passage.score) for passage in result.passages)
             )
-            for question, result in zip(questions, found.results, strict=True)
+            for question, result in zip(questions, found.results, strict=False)
         ),
         min_score=min_score or found.min_score or prompt.min_score,
     )
