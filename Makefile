@@ -1,6 +1,8 @@
 # Every task. `make` alone prints them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
+# Before PATH begins with the virtual environment, whose Python has no pip.
+PYTHON := $(shell command -v python3)
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
@@ -17,8 +19,8 @@ setup: $(READY) ## Install everything into .venv
 
 # pip installs uv, uv installs the lock. `--without-pip` works where python3-venv is missing.
 $(READY): requirements.lock
-	@test -x $(PY) || python3 -m venv --without-pip $(VENV) || { echo "Python 3.11 or newer is needed: python3 -m venv failed." >&2; exit 1; }
-	@test -x $(VENV)/bin/uv || python3 -m pip --python $(PY) install --quiet --disable-pip-version-check uv
+	@test -x $(PY) || $(PYTHON) -m venv --without-pip $(VENV) || { echo "Python 3.11 or newer is needed: python3 -m venv failed." >&2; exit 1; }
+	@test -x $(VENV)/bin/uv || $(PYTHON) -m pip --python $(PY) install --quiet --disable-pip-version-check uv
 	@$(VENV)/bin/uv pip install --quiet --python $(PY) --require-hashes -r requirements.lock
 	@touch $@
 

@@ -13,7 +13,7 @@ from services.ingestion.connections.directory import Connections
 from services.ingestion.connections.model import WebhookURLs
 from services.ingestion.settings import IngestionSettings
 from services.ingestion.webhooks.model import Floods
-from services.ingestion.webhooks.pressure import Pressure
+from services.ingestion.webhooks.pressure import Backlog, Pressure
 from services.ingestion.webhooks.tenants import Tenants
 from services.kit.auth import KeyDirectory
 from services.kit.directory import RemoteKeys
@@ -31,6 +31,7 @@ class IngestionProvider(Provider):
     tenants = provide(Tenants)
     limiter = provide(RateLimiter)
     floods = provide(Floods)
+    backlog = provide(Backlog)
 
     @provide
     def pressure(self) -> Pressure:

@@ -13,6 +13,7 @@ from services.kit.ids import new_id
 from services.knowledge.stores.base import (
     FoundPassage,
     NewPassage,
+    Query,
     Source,
     Space,
     VectorStore,
@@ -62,12 +63,14 @@ class VectorStoreContract:
         call: Call,
         source: Source,
         *vectors: Vector,
+        words: str = "",
         limit: int = 5,
         min_score: float = 0.1,
         space: Space = SPACE,
     ) -> list[list[FoundPassage]]:
+        queries = [Query(words, vector) for vector in vectors]
         return await store.search(
-            call, source.assistant_id, space, vectors, limit=limit, min_score=min_score
+            call, source.assistant_id, space, queries, limit=limit, min_score=min_score
         )
 
     async def test_a_passage_is_found_with_its_source_and_score(
@@ -90,6 +93,37 @@ class VectorStoreContract:
         await self.fill(store, call, document, *passages)
         [found] = await self.search(store, call, document, toward(0), limit=3)
         assert [one.text for one in found] == ["0.1", "0.3", "0.5"]
+
+    async def test_words_decide_between_passages_that_mean_much_the_same(
+        self, store: VectorStore, call: Call
+    ) -> None:
+        document = source(title="Prazos")
+        await self.fill(
+            store,
+            call,
+            document,
+            passage("O prazo de entrega é de 4 dias.", 0, off=0.2),
+            passage("O prazo para trocar é de 30 dias.", 0, off=0.3),
+            passage("A peça LX-4711 é de linho.", 0, off=0.4),
+        )
+        for words, first in (
+            ("qual o prazo da TROCA?", "O prazo para trocar é de 30 dias."),
+            ("qual o prazo da entrega?", "O prazo de entrega é de 4 dias."),
+            ("o que é a lx 4711?", "A peça LX-4711 é de linho."),
+            ("какой срок?", "O prazo de entrega é de 4 dias."),
+        ):
+            [found] = await self.search(store, call, document, toward(0), words=words)
+            assert found[0].text == first
+            assert [one.score for one in found] == sorted((one.score for one in found))[::-1]
+            assert all(0 < one.score <= 1 for one in found)
+
+    async def test_words_alone_are_not_enough(self, store: VectorStore, call: Call) -> None:
+        document = source()
+        await self.fill(store, call, document, passage("trocar o pneu", 20))
+        [found] = await self.search(
+            store, call, document, toward(0), words="trocar o pneu", min_score=0.4
+        )
+        assert found == []
 
     async def test_each_vector_has_its_own_results_in_order(
         self, store: VectorStore, call: Call

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from malha.ingestion.v1.commands_pb2 import ProcessWebhooks
 from malha.ingestion.v1.events_pb2 import WebhookAccepted, WebhookRejected
@@ -19,7 +20,7 @@ from services.ingestion.connections.directory import Connections, OpenConnection
 from services.ingestion.deliveries.statuses import apply_statuses
 from services.ingestion.webhooks.judging import Judged, judge
 from services.ingestion.webhooks.model import Floods, Reason
-from services.ingestion.webhooks.pressure import Pressure
+from services.ingestion.webhooks.pressure import Backlog, Pressure
 from services.ingestion.webhooks.reading import (
     Received,
     Refusal,
@@ -115,6 +116,7 @@ async def receive_webhooks(
     connections: Connections,
     floods: Floods,
     pressure: Pressure,
+    backlog: Backlog,
     clock: Clock,
 ) -> ReceiveWebhooksResponse:
     """Store a batch of webhooks in one commit, and say what each sender is answered."""
@@ -127,8 +129,9 @@ async def receive_webhooks(
             known[address] = await _addressed(connections, *address)
         batch.add(webhook, known[address])
     if batch.tenants or batch.unrouted:
+        held = backlog if backlog.open and pressure.high else None
         async with call.transaction(tenant_id=next(iter(batch.tenants), "")) as tx:
-            await _store(tx, batch, clock)
+            await _store(tx, batch, held, clock.now())
     return ReceiveWebhooksResponse(answers=batch.answers)
 
 
@@ -139,8 +142,7 @@ async def _addressed(
     return found if found is not None and found.channel.slug == channel else None
 
 
-async def _store(tx: Transaction, batch: _Batch, clock: Clock) -> None:
-    now = clock.now()
+async def _store(tx: Transaction, batch: _Batch, held: Backlog | None, now: datetime) -> None:
     if batch.unrouted:
         await tx.run(sql.insert_unrouted, *zip(*batch.unrouted, strict=True))
     for number, (tenant_id, rows) in enumerate(batch.tenants.items()):
@@ -154,8 +156,11 @@ async def _store(tx: Transaction, batch: _Batch, clock: Clock) -> None:
                 _tell_rejected(tx, row.id, row.connection_id, row.reason)
         if rows.received:
             await tx.run(sql.insert_received, batch_id, *zip(*rows.received, strict=True))
-            tx.send(ProcessWebhooks(batch_id=batch_id))
-            # PostgreSQL remembers what is to be done, should the bus forget it.
+            if held is None:
+                tx.send(ProcessWebhooks(batch_id=batch_id))
+            else:
+                tx.after_commit(partial(held.put, tenant_id, batch_id))
+            # PostgreSQL remembers what is to be done, should the bus or this process forget it.
             tx.arm(TIMER, batch_id, now + _RESUME_AFTER)
 
 

@@ -5,12 +5,20 @@ from malha.ingestion.v1.commands_pb2 import ProcessWebhooks
 
 from services.ingestion.connections.directory import Connections
 from services.ingestion.webhooks.commands import TIMER, process_webhooks
-from services.ingestion.webhooks.pressure import Pressure
+from services.ingestion.webhooks.pressure import Backlog, Pressure
 from services.ingestion.webhooks.tenants import Tenants
+from services.kit.bus import system_call
 from services.kit.call import Call
 from services.kit.clock import Clock
-from services.kit.context import hear, on, on_timer
+from services.kit.context import background, hear, on, on_timer
+from services.kit.db import Database
+from services.kit.errors import AppError
+from services.kit.ids import new_id
+from services.kit.log import get_logger
+from services.kit.peers import Peers
 from services.kit.ratelimit import RateLimiter
+
+log = get_logger(__name__)
 
 
 @on_timer(TIMER)
@@ -25,6 +33,8 @@ async def resume_webhooks(
     clock: Clock,
 ) -> None:
     """Judge a batch whose command was lost, or is late."""
+    if pressure.high:
+        return  # It is late because there is much to do, and the timer comes back.
     await process_webhooks(
         call,
         ProcessWebhooks(batch_id=batch_id),
@@ -34,6 +44,45 @@ async def resume_webhooks(
         pressure=pressure,
         clock=clock,
     )
+
+
+@background
+async def judge_backlog(
+    *,
+    database: Database,
+    peers: Peers,
+    backlog: Backlog,
+    connections: Connections,
+    tenants: Tenants,
+    limiter: RateLimiter,
+    pressure: Pressure,
+    clock: Clock,
+) -> None:
+    """Judge what this process held back while webhooks came in fast."""
+    backlog.open = True
+    while True:
+        tenant_id, batch_id = await backlog.next()
+        call = system_call(
+            database.schema,
+            database,
+            peers,
+            tenant_id=tenant_id,
+            workspace_id="",
+            correlation_id=new_id(),
+            cause=f"backlog:{batch_id}",
+        )
+        try:
+            await process_webhooks(
+                call,
+                ProcessWebhooks(batch_id=batch_id),
+                connections=connections,
+                tenants=tenants,
+                limiter=limiter,
+                pressure=pressure,
+                clock=clock,
+            )
+        except AppError as error:
+            log.warning("batch left to its timer", batch=batch_id, reason=error.reason)
 
 
 @hear(TenantUpdated)

@@ -3,21 +3,23 @@
 import asyncio
 import math
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 _WINDOW_SECONDS = 0.5
-# A process that takes in and judges does both well up to here, with the rest of the mesh beside it
-# on two cores; far above it, judging at full speed made acknowledging five times slower.
+# Up to here a process with both roles does both well, beside the rest of the mesh on two cores.
+# Far above it, judging at full speed made acknowledging five times slower.
 _HIGH_PER_SECOND = 400.0
-_SHARE = 0.25
+_SHARE = 0.1
+_MOST_HELD = 100_000
 
 
 class Pressure:
     """What this process takes in a second, and whose turn it is.
 
-    A provider that is not answered sends again, to all of a business's numbers at worst; a webhook
-    that is stored waits safely. Where roles run in processes of their own, nothing is held back.
+    A provider that is not answered sends again, and holds back what comes after; a webhook that is
+    stored waits safely. Where the roles run in processes of their own, nothing is held back.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -49,3 +51,29 @@ class Pressure:
 
     def _faded(self) -> float:
         return self._level * math.exp((self._then - self._clock()) / _WINDOW_SECONDS)
+
+
+class Backlog:
+    """Batches that this process took in under pressure and judges itself, without the bus.
+
+    It saves the bus a command for each batch at the worst of times. It may be lost with the
+    process: the batch's durable timer brings it back.
+    """
+
+    def __init__(self) -> None:
+        self.open = False
+        """Whether somebody in this process works it off."""
+        self._batches: deque[tuple[str, str]] = deque(maxlen=_MOST_HELD)
+        self._more = asyncio.Event()
+
+    def put(self, tenant_id: str, batch_id: str) -> None:
+        """Hold a batch that has been committed."""
+        self._batches.append((tenant_id, batch_id))
+        self._more.set()
+
+    async def next(self) -> tuple[str, str]:
+        """The tenant and id of the batch that was held longest."""
+        while not self._batches:
+            self._more.clear()
+            await self._more.wait()
+        return self._batches.popleft()

@@ -24,7 +24,7 @@ class Models:
         self._settings = settings
         self._default = open_llm(settings)
         self._chains = _Chains(self._retire)
-        self._retired: set[asyncio.Task[None]] = set()
+        self._retired: dict[asyncio.Task[None], LLM] = {}
 
     def of(self, names: Sequence[str]) -> LLM:
         """The models with these names, in order, as far as this installation has their keys."""
@@ -39,15 +39,13 @@ class Models:
         """Give back every connection, the retired chains' too."""
         for task in self._retired:
             task.cancel()
-        # A cancelled wait closes its chain at once.
-        await asyncio.gather(*self._retired, return_exceptions=True)
-        for chain in (self._default, *self._chains.values()):
+        for chain in (self._default, *self._chains.values(), *[*self._retired.values()]):
             await chain.close()
 
     def _retire(self, chain: LLM) -> None:
         task = asyncio.get_running_loop().create_task(_close_later(chain))
-        self._retired.add(task)
-        task.add_done_callback(self._retired.discard)
+        self._retired[task] = chain
+        task.add_done_callback(self._retired.pop)
 
     def _usable(self, name: str) -> str:
         provider, _, model = name.partition(":")
@@ -73,7 +71,5 @@ class _Chains(LRUCache[Chain, LLM]):
 
 async def _close_later(chain: LLM) -> None:
     # Another turn may be waiting for this chain's answer just now.
-    try:
-        await asyncio.sleep(_LONGEST_ANSWER)
-    finally:
-        await chain.close()
+    await asyncio.sleep(_LONGEST_ANSWER)
+    await chain.close()

@@ -21,7 +21,7 @@ from pydantic import SecretStr
 from services.ingestion.connections.directory import Connections, seal_config
 from services.ingestion.webhooks.commands import process_webhooks, receive_webhooks
 from services.ingestion.webhooks.model import Floods
-from services.ingestion.webhooks.pressure import Pressure
+from services.ingestion.webhooks.pressure import Backlog, Pressure
 from services.ingestion.webhooks.tenants import Tenants
 from services.kit.cache import Cache
 from services.kit.call import Call
@@ -132,6 +132,7 @@ class World:
         self.limiter = RateLimiter(self.valkey)
         self.floods = Floods()
         self.pressure = Pressure()
+        self.backlog = Backlog()
 
     async def connect(
         self,
@@ -184,12 +185,14 @@ class World:
         )
         return number
 
-    def call(self, tenant_id: str = "") -> Call:
+    def peers(self, tenant_id: str) -> FakePeers:
         async def get_tenant(_request: Any) -> Tenant:
             return self.tenants_by_id[tenant_id]
 
-        peers = FakePeers({"TenantService.GetTenant": get_tenant})
-        return service_call(self.database, tenant_id=tenant_id, peers=peers)
+        return FakePeers({"TenantService.GetTenant": get_tenant})
+
+    def call(self, tenant_id: str = "") -> Call:
+        return service_call(self.database, tenant_id=tenant_id, peers=self.peers(tenant_id))
 
     async def receive(self, *webhooks: InboundWebhook) -> list[WebhookAnswer]:
         """What each sender is answered."""
@@ -199,6 +202,7 @@ class World:
             connections=self.connections,
             floods=self.floods,
             pressure=self.pressure,
+            backlog=self.backlog,
             clock=self.clock,
         )
         return list(reply.answers)

@@ -1,43 +1,59 @@
-"""The demo shop's knowledge, typical questions, and the similarity that tells right from wrong.
+"""The demo shop's knowledge, typical questions, and the score that tells right from wrong.
 
-Passages are the paragraphs of services/demo/knowledge, each embedded with its document's title.
+The texts of services/demo/knowledge are cut, embedded and searched as the knowledge service does
+it, and a burst becomes a prompt as in the processing service; only the database is left out.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from malha.knowledge.v1.search_service_pb2 import SearchPassagesRequest
 
-from services.kit.ai.base import (
-    DEFAULT_MIN_SCORE,
-    Completion,
-    Match,
-    Prompt,
-    PromptMessage,
-    PromptPassage,
-    PromptQuestion,
-)
+from services.kit.ai.base import DEFAULT_MIN_SCORE, Completion, Prompt, PromptMessage
 from services.kit.ai.local import Local
 from services.kit.ai.questions import questions_of, searches_of
 from services.kit.ai.sentence_encoder import SentenceEncoder
+from services.kit.call import Call
+from services.kit.ids import new_id
+from services.kit.testing import service_call
+from services.knowledge.indexing.chunking import cut
+from services.knowledge.search.queries import search_passages
+from services.knowledge.settings import KnowledgeSettings
+from services.knowledge.stores import MemoryStore
+from services.knowledge.stores.base import NewPassage, Source, Space
+from services.processing.turns.prompts import with_passages
+from tests.kit.ai.demo_questions import (
+    DELIVERY,
+    ELSEWHERE,
+    EXCHANGE,
+    FRESH,
+    NEARBY,
+    OPENING,
+    PAYMENT,
+    PRODUCTS,
+    TUNED,
+    WARRANTY,
+)
 
 KNOWLEDGE = Path(__file__).parents[3] / "services/demo/knowledge"
-
-EXCHANGE, DELIVERY, PAYMENT = (
-    "Trocas e devoluções",
-    "Prazos de entrega e frete",
-    "Formas de pagamento",
-)
-OPENING, WARRANTY = "Horário de atendimento e loja física", "Garantia e defeitos"
-PRODUCTS = "Produtos e tamanhos"
+ASSISTANT = new_id()
 
 RIGHT = [
+    ("Qual é o prazo para trocar um produto?", EXCHANGE, "30 dias"),
+    ("Qual é o prazo para trocar?", EXCHANGE, "30 dias"),
+    ("aceitam pix?", PAYMENT, "Sim, e pagando com Pix"),
+    ("até que horas atendem?", OPENING, "das 9h às 18h"),
+    ("quanto tempo demora a entrega?", DELIVERY, "2 a 4 dias úteis"),
+    ("qual o prazo de entrega para o interior?", DELIVERY, "5 a 10 dias úteis"),
+    ("posso devolver?", EXCHANGE, "7 dias"),
+    ("em quanto tempo recebo o dinheiro de volta?", EXCHANGE, "10 dias"),
+    ("tem garantia?", WARRANTY, "90 dias"),
     ("Posso trocar uma blusa que não serviu?", EXCHANGE, "30 dias"),
     ("quero trocar o tamanho", EXCHANGE, "número do pedido"),
     ("como faço pra devolver?", EXCHANGE, "7 dias"),
@@ -93,44 +109,48 @@ WRONG = [
 
 @dataclass(frozen=True)
 class Shelf:
-    """The demo knowledge as the knowledge service holds it."""
+    """The demo knowledge, and what processing makes of a burst with it."""
 
     encoder: SentenceEncoder
-    passages: list[tuple[str, str]]
-    vectors: NDArray[np.float32]
+    store: MemoryStore
+    call: Call
 
-    async def prompt(self, *messages: str) -> Prompt:
-        """The prompt that the processing service makes: every question searched on its own."""
+    async def fill(self) -> None:
+        space = Space(self.encoder.model, self.encoder.dimensions)
+        for path in sorted(KNOWLEDGE.glob("*.md")):
+            title, _, text = path.read_text().partition("\n")
+            title = title.removeprefix("# ")
+            texts = cut(title, text)
+            vectors = await self.encoder.embed([f"{title}\n{text}" for text in texts])
+            source = Source(new_id(), ASSISTANT, new_id(), title)
+            passages = [
+                NewPassage(text, vector) for text, vector in zip(texts, vectors, strict=True)
+            ]
+            await self.store.replace(self.call, source, space, passages)
+
+    async def prompt(self, *messages: str, min_score: float = 0.0) -> Prompt:
+        prompt = Prompt(turns=tuple(PromptMessage("customer", message) for message in messages))
         questions = questions_of(messages)
-        vectors = await self.encoder.embed(searches_of(questions))
-        scores = [vector @ self.vectors.T for vector in vectors]
-        best = np.max(scores, axis=0) if scores else np.zeros(len(self.passages))
-        return Prompt(
-            turns=tuple(PromptMessage("customer", message) for message in messages),
-            questions=tuple(
-                PromptQuestion(question, self._matches(found))
-                for question, found in zip(questions, scores, strict=False)
+        if not questions:
+            return prompt
+        found = await search_passages(
+            self.call,
+            SearchPassagesRequest(
+                assistant_id=ASSISTANT, queries=searches_of(questions), min_score=min_score
             ),
-            passages=tuple(
-                PromptPassage(str(place), title, text, float(best[place]))
-                for place, (title, text) in enumerate(self.passages)
-            ),
+            embedder=self.encoder,
+            store=self.store,
+            settings=KnowledgeSettings(),
         )
-
-    def _matches(self, scores: NDArray[np.float32]) -> tuple[Match, ...]:
-        return tuple(Match(str(place), float(scores[place])) for place in np.argsort(scores)[-3:])
+        return with_passages(prompt, questions, found, min_score)
 
 
 @pytest.fixture(scope="module")
 def shelf() -> Iterator[Shelf]:
-    passages = []
-    for document in sorted(KNOWLEDGE.glob("*.md")):
-        title, *paragraphs = document.read_text().strip().split("\n\n")
-        passages += [(title.removeprefix("# "), paragraph) for paragraph in paragraphs]
-    encoder = SentenceEncoder()
-    vectors = asyncio.run(encoder.embed([f"{title}\n{text}" for title, text in passages]))
-    yield Shelf(encoder, passages, np.stack(vectors))
-    asyncio.run(encoder.close())
+    shelf = Shelf(SentenceEncoder(), MemoryStore(), service_call(None, tenant_id=new_id()))
+    asyncio.run(shelf.fill())
+    yield shelf
+    asyncio.run(shelf.encoder.close())
 
 
 async def ask(shelf: Shelf, *messages: str) -> Completion:
@@ -155,10 +175,42 @@ async def test_a_question_from_elsewhere_is_not_known(shelf: Shelf, question: st
 
 
 async def test_right_and_wrong_questions_stand_apart(shelf: Shelf) -> None:
-    right = [(await shelf.prompt(question)).relevant for question, _, _ in RIGHT]
-    wrong = [max(p.score for p in (await shelf.prompt(text)).passages) for text in WRONG]
-    assert max(wrong) < DEFAULT_MIN_SCORE < min(found[0].score for found in right)
-    assert np.median([found[0].score for found in right]) > 1.5 * max(wrong)
+    async def best(question: str) -> float:
+        prompt = await shelf.prompt(question, min_score=0.001)
+        return max((passage.score for passage in prompt.passages), default=0.0)
+
+    right = [await best(question) for question, _, _ in RIGHT]
+    wrong = [await best(question) for question in WRONG]
+    assert max(wrong) < DEFAULT_MIN_SCORE < min(right)
+    assert np.median(right) > 1.5 * max(wrong)
+
+
+@pytest.mark.parametrize(
+    ("asked", "right", "wrong"),
+    [(TUNED, 0.86, 0.01), (FRESH, 0.82, 0.0)],
+    ids=["tuned", "fresh"],
+)
+async def test_of_many_questions_most_are_answered_and_few_wrongly(
+    shelf: Shelf, asked: Mapping[str, Sequence[str]], right: float, wrong: float
+) -> None:
+    answers = [
+        (title, (await ask(shelf, question)).text)
+        for title, questions in asked.items()
+        for question in questions
+    ]
+    named = [(f"Fonte: {title}" in text, "Fonte" in text) for title, text in answers]
+    assert sum(correct for correct, _ in named) / len(named) >= right
+    assert sum(source and not correct for correct, source in named) / len(named) <= wrong
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered"), [(ELSEWHERE, 0.02), (NEARBY, 0.15)], ids=["elsewhere", "nearby"]
+)
+async def test_few_questions_that_the_shop_cannot_answer_are_answered(
+    shelf: Shelf, asked: Sequence[str], answered: float
+) -> None:
+    completions = [await ask(shelf, question) for question in asked]
+    assert sum(one.answered for one in completions) / len(asked) <= answered
 
 
 BURSTS = [
@@ -180,3 +232,62 @@ async def test_a_burst_is_covered_in_one_answer(shelf: Shelf, burst: list[str]) 
 async def test_a_question_in_pieces_is_understood(shelf: Shelf) -> None:
     completion = await ask(shelf, "eu queria saber", "quanto tempo demora", "pra chegar")
     assert "2 a 4 dias úteis" in completion.text
+
+
+@pytest.mark.parametrize(
+    "burst",
+    [
+        ["Comprei um vestido e não serviu.", "Qual é o prazo para trocar?"],
+        ["Comprei um vestido e não serviu", "qual o prazo?"],
+        ["Comprei um vestido e não serviu. Qual é o prazo para trocar?"],
+        ["Oi!", "Comprei um vestido", "e não serviu", "posso trocar?"],
+        ["Comprei um vestido e não serviu.", "e agora?"],
+    ],
+    ids=" / ".join,
+)
+async def test_a_remark_and_its_question_are_one_concern(shelf: Shelf, burst: list[str]) -> None:
+    completion = await ask(shelf, *burst)
+    assert "30 dias" in completion.text
+    assert completion.text.endswith(f"\n\nFonte: {EXCHANGE}")
+    assert len(completion.citations) == 1
+    assert "água fria" not in completion.text
+
+
+@pytest.mark.parametrize(
+    ("burst", "source"),
+    [
+        (["moro em Salvador", "vocês aceitam pix?"], PAYMENT),
+        (["o vestido é lindo, amei", "onde fica a loja?"], OPENING),
+        (["recebi o pacote hoje", "posso pagar no boleto?"], PAYMENT),
+        (["minha filha adorou o presente", "tem cupom de desconto?"], PRODUCTS),
+    ],
+)
+async def test_a_remark_is_not_answered_beside_a_question(
+    shelf: Shelf, burst: list[str], source: str
+) -> None:
+    assert (await ask(shelf, *burst)).text.endswith(f"\n\nFonte: {source}")
+
+
+async def test_a_remark_that_is_a_concern_of_its_own_is_answered_too(shelf: Shelf) -> None:
+    completion = await ask(shelf, "o produto veio errado", "e vocês aceitam pix?")
+    assert "foto" in completion.text
+    assert "5% de desconto" in completion.text
+
+
+async def test_five_messages_are_covered(shelf: Shelf) -> None:
+    completion = await ask(
+        shelf,
+        "Oi!",
+        "Comprei um vestido e não serviu",
+        "qual o prazo para trocar?",
+        "e vocês aceitam pix?",
+        "até que horas atendem?",
+    )
+    for fact in ("30 dias", "Pix", "18h"):
+        assert fact in completion.text
+    assert completion.text.endswith(f"\n\nFontes: {EXCHANGE}; {PAYMENT}; {OPENING}")
+
+
+async def test_a_burst_from_elsewhere_is_not_known(shelf: Shelf) -> None:
+    completion = await ask(shelf, "oi", "qual a capital da França?", "e quem ganhou o jogo ontem?")
+    assert not completion.answered
