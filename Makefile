@@ -8,6 +8,8 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 export PYTHONPATH := $(CURDIR):$(CURDIR)/gen/python:$(CURDIR)/gateway-edge
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# The certificates the machine trusts, which may be more than those uv brings along.
+export UV_SYSTEM_CERTS := 1
 DEVSTACK := $(PY) -m services.kit.devstack
 
 .PHONY: help setup dev up down status demo test test-unit test-e2e check format gen baseline bench chaos lock clean
@@ -17,11 +19,13 @@ help: ## Print this list
 
 setup: $(READY) ## Install everything into .venv
 
-# pip installs uv, uv installs the lock. `--without-pip` works where python3-venv is missing.
+# pip installs uv, uv installs the lock; where only pip is set up to reach an index, pip does both.
+# `--without-pip` works where python3-venv is missing.
 $(READY): requirements.lock
 	@test -x $(PY) || $(PYTHON) -m venv --without-pip $(VENV) || { echo "Python 3.11 or newer is needed: python3 -m venv failed." >&2; exit 1; }
 	@test -x $(VENV)/bin/uv || $(PYTHON) -m pip --python $(PY) install --quiet --disable-pip-version-check uv
-	@$(VENV)/bin/uv pip install --quiet --python $(PY) --require-hashes -r requirements.lock
+	@$(VENV)/bin/uv pip install --quiet --python $(PY) --require-hashes -r requirements.lock || \
+	  $(PYTHON) -m pip --python $(PY) install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
 dev: $(READY) ## Boot the whole mesh in the foreground with a demo tenant; Ctrl-C stops it
