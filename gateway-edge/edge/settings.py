@@ -23,8 +23,9 @@ class EdgeSettings(BaseSettings):
     """Webhooks that are stored in one commit at the most."""
     batch_bytes: int = Field(default=8 * MIB, ge=1024, le=8 * MIB)
     """Bytes that are stored in one commit at the most; one webhook always fits."""
-    batches_in_flight: int = Field(default=1, ge=1, le=8)
-    """Commits under way at once. Two measured no better than one: the batches only get smaller."""
+    batches_in_flight: int = Field(default=2, ge=1, le=8)
+    """Commits under way at once. With two, requests are read while others are written; with more,
+    batches only get smaller."""
     waiting_webhooks: int = Field(default=5_000, ge=1)
     """Webhooks that may wait for their commit; beyond it the answer is 503."""
     waiting_bytes: int = Field(default=128 * MIB, ge=8 * MIB)

@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from services.kit.ai import AISettings, open_embedder
+from services.knowledge.stores.base import FoundPassage
+from services.knowledge.stores.ranking import CANDIDATES, rank
 from tests.bench.business import Business, open_business, teach
 from tests.bench.figure import Figure, Invalid, note, percentile
 from tests.bench.laboratory import Laboratory
@@ -21,7 +23,7 @@ LIMIT = 5
 _ANY_SCORE = 0.001
 """Lets everything through, so that the five best are compared, and not the threshold."""
 _SAME = 1e-4
-"""Passages that differ by less are equally good: vectors are kept in half precision."""
+"""Scores that differ by less are equally good: vectors are kept in half precision."""
 
 _PRODUCTS = (
     *("o vestido de linho", "a camisa de algodão", "o tênis de corrida", "a bolsa de couro"),
@@ -54,7 +56,7 @@ _DETAILS = (
 
 
 async def measure(lab: Laboratory) -> AsyncIterator[Figure]:
-    """Asked one by one over REST, as a partner; recall is against a scan of all vectors."""
+    """Asked one by one over REST, as a partner; recall is against a comparison of all vectors."""
     business = await open_business(lab.mesh, lab.session, "Enciclopédia")
     texts, questions = corpus()
     size = len(texts) // DOCUMENTS
@@ -111,23 +113,30 @@ async def _search(business: Business, question: str) -> list[Any]:
 async def _recall(
     lab: Laboratory, business: Business, questions: Sequence[str], answers: Sequence[list[Any]]
 ) -> float:
-    """The part of the best five that was found; one that is as good as the fifth counts."""
+    """The part of the best five that was found; one that is as good as the fifth counts.
+
+    The best are those of every vector compared in full, ranked by words as the search does it.
+    """
     embedder = open_embedder(AISettings())
     try:
         vectors = await embedder.embed(questions)
     finally:
         await embedder.close()
     hits = 0
-    for vector, answer in zip(vectors, answers, strict=True):
+    for question, vector, answer in zip(questions, vectors, answers, strict=True):
         rows = await lab.owner.fetch(
-            "SELECT p.id::text, p.embedding <=> $1::text::halfvec AS distance"
+            "SELECT p.id::text, d.id::text AS document_id, d.title, p.text,"
+            "       1 - (p.embedding <=> $1::text::halfvec) AS score"
             " FROM knowledge.passages p JOIN knowledge.documents d"
             "   ON d.tenant_id = p.tenant_id AND d.id = p.document_id"
-            " WHERE d.assistant_id = $2 ORDER BY distance",
+            " WHERE d.assistant_id = $2 ORDER BY score DESC LIMIT $3",
             json.dumps([float(number) for number in vector]),
             business.assistant_id,
+            CANDIDATES,
         )
-        distances = {row["id"]: row["distance"] for row in rows}
-        fifth = rows[LIMIT - 1]["distance"]
-        hits += sum(distances[passage["id"]] <= fifth + _SAME for passage in answer)
+        nearest = [FoundPassage(**row) for row in rows]
+        best = rank(question, nearest, limit=CANDIDATES, min_score=_ANY_SCORE)
+        scores = {passage.id: passage.score for passage in best}
+        fifth = best[LIMIT - 1].score
+        hits += sum(scores.get(passage["id"], 0.0) >= fifth - _SAME for passage in answer)
     return hits / (LIMIT * len(questions))

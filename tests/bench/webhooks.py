@@ -67,14 +67,16 @@ async def measure(lab: Laboratory) -> AsyncIterator[Figure]:
 
 
 async def _in_the_ledger(lab: Laboratory, business: Business, acknowledged: int) -> None:
-    rows, ids = await lab.owner.fetchrow(
-        "SELECT count(*), count(DISTINCT external_id) FROM ingestion.webhook_events"
+    rows, bodies = await lab.owner.fetchrow(
+        "SELECT count(*), count(DISTINCT md5(payload)) FROM ingestion.webhook_events"
         " WHERE connection_id = $1",
         business.channel["id"],
     )
     note(f"  the ledger holds {rows} rows of {acknowledged} acknowledged webhooks")
-    if not rows == ids == acknowledged:
-        raise Invalid(f"{acknowledged} acknowledged, {rows} rows of {ids} webhooks in the ledger")
+    if not rows == bodies == acknowledged:
+        raise Invalid(
+            f"{acknowledged} acknowledged, {rows} rows of {bodies} webhooks in the ledger"
+        )
 
 
 async def _judged(lab: Laboratory, business: Business, acknowledged: int) -> None:

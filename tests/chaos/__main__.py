@@ -22,9 +22,9 @@ import aiohttp
 
 from services.kit.devstack.errors import StackError
 from services.kit.devstack.mesh import Mesh
-from tests.bench.business import TOPICS, Business, open_business
+from tests.bench.business import TOPICS, open_business
 from tests.bench.figure import note
-from tests.chaos.faults import PROCESSES, SENDER, Fault, Tormentor, flush, kill
+from tests.chaos.faults import PROCESSES, Fault, Tormentor, kill
 from tests.chaos.records import gather, settled
 from tests.chaos.stream import Stream
 from tests.chaos.verdict import Verdict, judge
@@ -34,12 +34,15 @@ CALM = 4.0
 """Seconds of undisturbed stream before each fault."""
 ACKNOWLEDGED_WITHIN = 60
 SETTLED_WITHIN = 150
-DROPPED = 5
-"""Sends of each business that are accepted without an answer, before the sender is killed."""
 MOST_SHOWN = 10
 
 QUICK = tuple(kill(name) for name in ("ingestion", "processing", "nats"))
-ALL = (*map(kill, PROCESSES), flush, kill(SENDER))
+SPECIAL: dict[str, Fault] = {
+    "flush": Tormentor.flush,
+    "unknown-outcomes": Tormentor.kill_with_unknown_outcomes,
+    "during-sends": Tormentor.kill_during_sends,
+}
+ALL = (*map(kill, PROCESSES), *SPECIAL.values())
 
 
 def main() -> int:
@@ -48,14 +51,14 @@ def main() -> int:
     parser.add_argument(
         "--quick", action="store_true", help="only ingestion, processing and nats, for less time"
     )
-    parser.add_argument("--only", action="append", choices=PROCESSES, help="kill only this")
+    parser.add_argument("--only", action="append", choices=(*PROCESSES, *SPECIAL), help="only this")
     parser.add_argument("--bursts", type=float, default=4.0, help="bursts per second (default: 4)")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="repeats the stream")
     parser.add_argument("--keep", action="store_true", help="keep the state directory, to look at")
     options = parser.parse_args()
     faults: Sequence[Fault] = QUICK if options.quick else ALL
     if options.only:
-        faults = [kill(name) for name in options.only]
+        faults = [SPECIAL.get(name) or kill(name) for name in options.only]
     directory = Path(tempfile.mkdtemp(prefix="malha-chaos-"))
     note(f"seed {options.seed}, state in {directory}")
     try:
@@ -89,14 +92,11 @@ async def chaos(
             for name in ("Livraria Boreal", "Padaria Austral")
         ]
         stream = Stream(session, businesses, seed)
-        tormentor = Tormentor(mesh)
+        tormentor = Tormentor(mesh, session, businesses, stream)
         flow = asyncio.create_task(stream.run(bursts_per_second))
         try:
-            for number, fault in enumerate(faults):
-                await asyncio.sleep(CALM / 2)
-                if number == len(faults) - 1:
-                    await drop_answers(session, mesh, businesses)
-                await asyncio.sleep(CALM / 2)
+            for fault in faults:
+                await asyncio.sleep(CALM)
                 await fault(tormentor)
             await asyncio.sleep(CALM)
         finally:
@@ -121,17 +121,6 @@ async def chaos(
     return judge(evidence)
 
 
-async def drop_answers(
-    session: aiohttp.ClientSession, mesh: Mesh, businesses: Sequence[Business]
-) -> None:
-    """Have the next sends of each business accepted without an answer: outcomes nobody knows."""
-    for business in businesses:
-        url = f"{mesh.wiring.sandbox_url}/sandbox/numbers/{business.number}/faults"
-        async with session.put(url, json={"drop_after_accept_times": DROPPED}) as response:
-            response.raise_for_status()
-    note(f"  the next {DROPPED} sends of each business are accepted without an answer")
-
-
 def show(verdict: Verdict) -> None:
     """The findings for people, and the verdict for programs."""
     for kind, findings in verdict.findings.items():
@@ -140,6 +129,11 @@ def show(verdict: Verdict) -> None:
         if len(findings) > MOST_SHOWN:
             note(f"  {kind}: and {len(findings) - MOST_SHOWN} more")
     note(f"  {verdict.torn_apart} bursts were torn apart and answered in parts")
+    if verdict.unsettled:
+        note(
+            f"  {verdict.unsettled} answers were being sent when their sender was killed, and the"
+            " provider does not know them: they are parked as unknown, and never sent blindly again"
+        )
     print(verdict.line(), flush=True)
 
 

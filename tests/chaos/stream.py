@@ -43,9 +43,14 @@ class Stream:
     async def run(self, per_second: float) -> None:
         """Start bursts until cancelled."""
         while True:
+            self.salvo(1)
+            await asyncio.sleep(self._draw.expovariate(per_second))
+
+    def salvo(self, bursts: int) -> None:
+        """Start many bursts at once, so that many answers are due at once."""
+        for _ in range(bursts):
             self._start(self._burst(self._businesses[self.bursts % len(self._businesses)]))
             self.bursts += 1
-            await asyncio.sleep(self._draw.expovariate(per_second))
 
     async def acknowledged(self, seconds: float) -> None:
         """Return when everything that was begun is acknowledged. Raises TimeoutError."""

@@ -114,7 +114,7 @@ class VectorStoreContract:
         ):
             [found] = await self.search(store, call, document, toward(0), words=words)
             assert found[0].text == first
-            assert [one.score for one in found] == sorted((one.score for one in found))[::-1]
+            assert [one.score for one in found] == sorted(one.score for one in found)[::-1]
             assert all(0 < one.score <= 1 for one in found)
 
     async def test_words_alone_are_not_enough(self, store: VectorStore, call: Call) -> None:

@@ -138,6 +138,7 @@ def test_late_is_later_than_the_limit() -> None:
         ("generating", "", False, "SUPERSEDED"),
         ("ready", "", False, "SUPERSEDED"),
         ("sending", "", False, "SUPERSEDED"),
+        ("sending", "", True, "PERSON_TOOK_OVER"),
         ("cancelled", "PERSON_TOOK_OVER", True, "PERSON_TOOK_OVER"),
         ("done", "", True, "TURN_ENDED"),
         ("failed", "X", False, "TURN_ENDED"),

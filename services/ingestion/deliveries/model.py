@@ -7,13 +7,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from malha.message.v1.message_pb2 import MESSAGE_TYPE_TEXT, Content, Message, Text
 
 from services.ingestion.channels.base import Channel, NotSent, Progress, StatusUpdate
 
 _LONGEST_WAIT = 300.0
+
+_OPAQUE = re.compile(
+    r"(?P<message_id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:/(?P<part>[1-9][0-9]{0,4}))?"
+)
 
 # Where a text may be cut, the best place first.
 _BREAKS = (
@@ -82,11 +85,8 @@ def opaque_of(message_id: str, part: int) -> str:
 
 def read_opaque(opaque: str) -> tuple[str, int] | None:
     """The message and part; None for what we did not give."""
-    message_id, _, part = opaque.partition("/")
-    try:
-        return str(UUID(message_id)), int(part or 0)
-    except ValueError:
-        return None
+    found = _OPAQUE.fullmatch(opaque)
+    return (found["message_id"], int(found["part"] or 0)) if found else None
 
 
 def wait_before_retry(error: NotSent, attempts: int, spread: float) -> float:

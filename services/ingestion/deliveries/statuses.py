@@ -15,6 +15,9 @@ from services.kit.sql import load_sql
 
 sql = load_sql(__package__, "deliveries.sql")
 
+TOLD_AT_ONCE = 1000
+"""Updates of one event: the bus carries no more than so many bytes."""
+
 
 async def apply_statuses(
     tx: Transaction, updates: Sequence[StatusUpdate], *, received: datetime
@@ -42,8 +45,7 @@ async def apply_statuses(
     if unknown:
         ids = [report.external_id for report in unknown]
         await tx.run(sql.park_statuses, ids, *_columns(unknown), received)
-    if moved := [_moved(row) for row in rows if _is_news(row)]:
-        tx.emit(DeliveriesUpdated(updates=moved))
+    _tell(tx, rows)
     return [correlations.get(update.external_id, "") for update in updates]
 
 
@@ -64,8 +66,13 @@ async def apply_parked(
         },
     )
     rows = await tx.all(sql.apply_reports, [external_id], [message_id], [part], *_columns([report]))
-    if moved := [_moved(row) for row in rows if _is_news(row)]:
-        tx.emit(DeliveriesUpdated(updates=moved))
+    _tell(tx, rows)
+
+
+def _tell(tx: Transaction, rows: Sequence[Record]) -> None:
+    moved = [_moved(row) for row in rows if _is_news(row)]
+    for start in range(0, len(moved), TOLD_AT_ONCE):
+        tx.emit(DeliveriesUpdated(updates=moved[start : start + TOLD_AT_ONCE]))
 
 
 def _columns(reports: Sequence[Report]) -> list[list[Any]]:

@@ -8,15 +8,17 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 _WINDOW_SECONDS = 0.5
-# Up to here a process with both roles does both well, beside the rest of the mesh on two cores.
-# Far above it, judging at full speed made acknowledging five times slower.
-_HIGH_PER_SECOND = 400.0
+# Batches grow when webhooks come faster than they are committed: the sign that holds on every
+# machine. A few large batches alone are no flood.
+_HIGH_BATCH = 8.0
+_HIGH_WEBHOOKS = 100.0
+# At full speed judging, and all that follows it, made acknowledging five times slower.
 _SHARE = 0.1
 _MOST_HELD = 100_000
 
 
 class Pressure:
-    """What this process takes in a second, and whose turn it is.
+    """How fast webhooks come in, and whose turn it is.
 
     A provider that is not answered sends again, and holds back what comes after; a webhook that is
     stored waits safely. Where the roles run in processes of their own, nothing is held back.
@@ -24,19 +26,23 @@ class Pressure:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._level = 0.0
+        self._webhooks = 0.0
+        self._batches = 0.0
         self._then = clock()
         self._turn = asyncio.Lock()
 
     def arrived(self, count: int) -> None:
-        """Count webhooks that were taken in."""
-        self._level = self._faded() + count
+        """Count a batch of webhooks that was taken in."""
+        kept = self._kept()
+        self._webhooks = self._webhooks * kept + count
+        self._batches = self._batches * kept + 1
         self._then = self._clock()
 
     @property
     def high(self) -> bool:
         """Whether judging must hold back."""
-        return self._faded() / _WINDOW_SECONDS > _HIGH_PER_SECOND
+        webhooks = self._webhooks * self._kept()
+        return webhooks > _HIGH_WEBHOOKS and self._webhooks > _HIGH_BATCH * self._batches
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
@@ -49,8 +55,8 @@ class Pressure:
             yield
             await asyncio.sleep((self._clock() - started) * (1 - _SHARE) / _SHARE)
 
-    def _faded(self) -> float:
-        return self._level * math.exp((self._then - self._clock()) / _WINDOW_SECONDS)
+    def _kept(self) -> float:
+        return math.exp((self._then - self._clock()) / _WINDOW_SECONDS)
 
 
 class Backlog:

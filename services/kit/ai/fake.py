@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from services.kit.ai.answers import Draft
 from services.kit.ai.base import Embedder, Prompt
-from services.kit.ai.words import stems
 from services.kit.ai.remote import Model
+from services.kit.ai.words import stems
 from services.kit.errors import AppError
 
 

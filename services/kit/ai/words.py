@@ -20,7 +20,8 @@ a as o os um uma uns umas de do da dos das em no na nos nas por pelo pela para p
 e ou que qual quais quem como quando onde quanto quantos quantas se ao aos eu me meu minha voce
 voces vc vcs sua seu suas seus ele ela eles elas iso isto ese esa este esta aquele ser sao foi
 era ter tem temos ha nao sim ja mais muito tambem so ate faz fazem fazer poso pode podem quero
-queria gostaria preciso ainda mas the is are what how do does your of to in and my it can for on at
+queria gostaria preciso ainda mas agora the is are what how do does your of to in and my
+it can for on at
 """
 _STOP = frozenset(_STOP_WORDS.split())
 

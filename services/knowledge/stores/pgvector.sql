@@ -24,8 +24,8 @@ SELECT id, $2, $3, $4, $5, binary_quantize(embedding)
 
 -- search
 -- For each of the vectors $5 the $6 nearest passages of an assistant.
--- The 200 with the most equal bits are compared in full: 99 % of the best five of 10,000 are among
--- them. A number, not a parameter, or the planner would expect a tenth of the table. A workspace of
+-- The 300 with the most equal bits are compared in full: of 10,000, 97 to 99 % of the best five come
+-- from among them. A number, not a parameter, or the planner would expect a tenth of the table. A workspace of
 -- '' sees all.
 WITH query AS MATERIALIZED (
   SELECT number, vector, binary_quantize(vector) AS bits
@@ -44,7 +44,7 @@ SELECT query.number, found.id, found.document_id, document.title, found.text, fo
                        AND dimensions = $4
                        AND ($2::text = '' OR workspace_id = nullif($2::text, '')::uuid)
                      ORDER BY bits <~> query.bits
-                     LIMIT 200) AS candidate
+                     LIMIT 300) AS candidate
               JOIN knowledge.passages AS passage ON passage.id = candidate.passage_id
              -- Or the planner may compare every passage before it looks for the candidates; those
              -- of another model have another length, and that is an error.

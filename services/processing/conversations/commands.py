@@ -27,7 +27,7 @@ from malha.processing.v1.events_pb2 import (
 from services.kit.call import Call
 from services.kit.clock import Clock
 from services.kit.db import Record, Transaction
-from services.kit.errors import Aborted, NotFound
+from services.kit.errors import Aborted, AlreadyExists, AppError, NotFound
 from services.kit.ids import new_id
 from services.kit.sql import load_sql
 from services.processing.assistants import Assistants, Timing
@@ -53,6 +53,10 @@ _UNITE_ATTEMPTS = 5
 
 class ConversationNotFound(NotFound):
     """No conversation has the id {id}."""
+
+
+class RequestIdReused(AlreadyExists):
+    """The request id {request_id} sent a message to another conversation."""
 
 
 class PersonNotSettled(Aborted):
@@ -98,26 +102,20 @@ async def receive_messages(
         _incoming(inbound, timings[inbound.message.context.assistant_id], now, settings.late_after)
         for inbound in command.messages
     ]
-    async with call.transaction() as tx:
-        # Two batches with the same people would wait for each other if each kept its own order.
-        order = sorted(
-            range(len(incoming)),
-            key=lambda i: (incoming[i].message.channel_id, incoming[i].identifiers.lowest),
-        )
-        rows = {i: await _store(tx, incoming[i], now) for i in order}
-        buffered: list[Buffered] = []
-        for i, item in enumerate(incoming):
-            row = rows[i]
-            if row is None:
-                continue
-            _tell(tx, item, row, now)
-            if row["due_time"] is not None:
-                place = Place(call.tenant_id, item.message.workspace_id, row["conversation_id"])
-                buffered.append(Buffered(place, item.message.id, row["due_time"]))
-        for one in buffered:
-            tx.arm(WATCH, one.place.conversation_id, one.due + settings.sweep_after)
-        if buffered:
-            tx.after_commit(lambda: timers.append(buffered))
+    try:
+        await _store_together(call, incoming, timers, now, settings)
+    except Exception as error:
+        if len(incoming) == 1 or (isinstance(error, AppError) and error.retryable):
+            raise
+        # One of them cannot be stored. Alone it fails alone, and the bus gives up on it alone.
+        failure: Exception | None = None
+        for item in incoming:
+            try:
+                await _store_together(call, [item], timers, now, settings)
+            except Exception as its_own:
+                failure = its_own
+        if failure is not None:
+            raise failure from None
 
 
 async def send_message(
@@ -153,7 +151,13 @@ async def send_message(
             call.correlation_id,
         )
         if row is None:
-            return message_of(await tx.one(sql.sent_before, request.request_id))
+            sent = await tx.one(
+                sql.sent_before,
+                request.request_id,
+                conversation["id"],
+                missing=RequestIdReused(request_id=request.request_id),
+            )
+            return message_of(sent)
         if person:
             await take_over(tx, conversation["id"], now)
         tx.send(DeliverMessage(message=message), key=conversation["id"])
@@ -189,6 +193,35 @@ def _incoming(
     )
 
 
+async def _store_together(
+    call: Call,
+    incoming: Sequence[_Incoming],
+    timers: BufferTimers,
+    now: datetime,
+    settings: ProcessingSettings,
+) -> None:
+    async with call.transaction() as tx:
+        # Two batches with the same people would wait for each other if each kept its own order.
+        order = sorted(
+            range(len(incoming)),
+            key=lambda i: (incoming[i].message.channel_id, incoming[i].identifiers.lowest),
+        )
+        rows = {i: await _store(tx, incoming[i], now) for i in order}
+        buffered: list[Buffered] = []
+        for i, item in enumerate(incoming):
+            row = rows[i]
+            if row is None:
+                continue
+            _tell(tx, item, row, now)
+            if row["due_time"] is not None:
+                place = Place(call.tenant_id, item.message.workspace_id, row["conversation_id"])
+                buffered.append(Buffered(place, item.message.id, row["due_time"]))
+        for one in buffered:
+            tx.arm(WATCH, one.place.conversation_id, one.due + settings.sweep_after)
+        if buffered:
+            tx.after_commit(lambda: timers.append(buffered))
+
+
 async def _store(tx: Transaction, item: _Incoming, now: datetime) -> Record | None:
     """The row of what was stored; None for a message that was stored before."""
     ended: Sequence[str] = ()
@@ -207,7 +240,8 @@ async def _store(tx: Transaction, item: _Incoming, now: datetime) -> Record | No
         return None
     messages_received.labels(str(item.triggers).lower()).inc()
     if ended:
-        await tx.run(sql.adopt, row["conversation_id"], ended)
+        due = await tx.value(sql.adopt, row["conversation_id"], ended)
+        row = {**row, "due_time": due or row["due_time"]}
     if item.echo and not item.late:
         await take_over(tx, row["conversation_id"], now)
     if row["opened"]:

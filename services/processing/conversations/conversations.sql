@@ -115,12 +115,21 @@ UPDATE processing.conversations SET status = 'resolved'
 RETURNING id;
 
 -- adopt
--- Moves what still waits in conversations that ended ($2) to the one that goes on ($1).
+-- Moves what still waits in conversations that ended ($2) to the one that goes on ($1), and returns
+-- when it is due there; nothing when nothing there has asked for an answer.
 WITH moved AS (
   UPDATE processing.messages SET conversation_id = $1
    WHERE conversation_id = ANY($2::uuid[]) AND waits
+), gone AS (
+  DELETE FROM processing.buffers WHERE conversation_id = ANY($2::uuid[])
+  RETURNING first_time, due_time, flush_reason
 )
-DELETE FROM processing.buffers WHERE conversation_id = ANY($2::uuid[]);
+INSERT INTO processing.buffers AS b (conversation_id, first_time, due_time, flush_reason)
+SELECT $1, min(first_time), max(due_time), max(flush_reason) FROM gone HAVING count(*) > 0
+ON CONFLICT (tenant_id, conversation_id) DO UPDATE
+  SET first_time = least(b.first_time, excluded.first_time),
+      due_time = greatest(b.due_time, excluded.due_time)
+RETURNING due_time;
 
 -- take_over
 -- Hands a conversation to a person at $2: what waits is theirs, and no answer leaves any more.
@@ -159,8 +168,8 @@ ON CONFLICT (tenant_id, request_id) WHERE request_id IS NOT NULL DO NOTHING
 RETURNING *;
 
 -- sent_before
--- The message that a request id sent.
-SELECT * FROM processing.messages WHERE request_id = $1;
+-- The message that a request id sent to conversation $2.
+SELECT * FROM processing.messages WHERE request_id = $1 AND conversation_id = $2;
 
 -- outbound_waiting
 -- A message of the business that nobody has reported on yet.

@@ -33,6 +33,7 @@ def refusal(status: str | None, failure_reason: str, is_its_reply: bool) -> str:
     """Why a reply may not leave, given the turn it was made for."""
     if status == "cancelled" and failure_reason == "PERSON_TOOK_OVER":
         return "PERSON_TOOK_OVER"
-    if status in ("generating", "ready", "sending") and not is_its_reply:
-        return "SUPERSEDED"
+    if status in ("generating", "ready", "sending"):
+        # Nothing but a person keeps back the reply that an open turn is about to send.
+        return "PERSON_TOOK_OVER" if is_its_reply else "SUPERSEDED"
     return "TURN_ENDED"

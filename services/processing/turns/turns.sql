@@ -61,9 +61,12 @@ RETURNING *, (SELECT array_agg(id ORDER BY message_time, id) FROM processing.mes
                WHERE turn_id = $1 AND direction = 'inbound') AS message_ids;
 
 -- claim_reply
--- The fence: grants turn $1's reply $2 to the one delivery. `due` when something waits for that.
+-- The fence: grants turn $1's reply $2 to the one delivery, again while it is held up, unless a
+-- person has taken over meanwhile. `due_time` when something waits for that.
 UPDATE processing.turns t SET status = 'sending'
+  FROM processing.conversations c
  WHERE t.id = $1 AND t.reply_message_id = $2 AND t.status IN ('ready', 'sending')
+   AND c.tenant_id = t.tenant_id AND c.id = t.conversation_id AND c.handler = 'assistant'
 RETURNING t.conversation_id,
           (SELECT b.due_time FROM processing.buffers b
             WHERE b.conversation_id = t.conversation_id) AS due_time;

@@ -103,8 +103,9 @@ async def test_a_header_sent_twice_holds_both_values(
     assert webhook.headers["x-odd"].isascii()
 
 
-async def test_what_arrives_during_a_commit_is_the_next_batch(
-    edge: RunningEdge, ingestion: PlayedIngestion
+@pytest.mark.parametrize("in_flight", [1, 3])
+async def test_what_arrives_during_the_commits_is_the_next_batch(
+    directory: Path, ingestion: PlayedIngestion, in_flight: int
 ) -> None:
     gate = asyncio.Event()
 
@@ -113,13 +114,16 @@ async def test_what_arrives_during_a_commit_is_the_next_batch(
         return await stored(request)
 
     ingestion.judge = wait
-    first = asyncio.create_task(edge.post(PATH, b"{}"))
-    await until(lambda: len(ingestion.batches) == 1)
-    others = [asyncio.create_task(edge.post(PATH, b"{}")) for _ in range(20)]
-    await until(lambda: edge.collector.waiting == 21)
-    gate.set()
-    assert {status for status, _ in await asyncio.gather(first, *others)} == {200}
-    assert [len(batch.webhooks) for batch in ingestion.batches] == [1, 20]
+    async with running_edge(directory, ingestion, batches_in_flight=in_flight) as edge:
+        posts = []
+        for number in range(in_flight):
+            posts.append(asyncio.create_task(edge.post(PATH, b"{}")))
+            await until(lambda: len(ingestion.batches) == number + 1)  # noqa: B023
+        posts += [asyncio.create_task(edge.post(PATH, b"{}")) for _ in range(20)]
+        await until(lambda: edge.collector.waiting == in_flight + 20)
+        gate.set()
+        assert {status for status, _ in await asyncio.gather(*posts)} == {200}
+    assert [len(batch.webhooks) for batch in ingestion.batches] == [1] * in_flight + [20]
 
 
 async def test_a_client_that_hangs_up_takes_nobody_with_it(

@@ -62,6 +62,28 @@ class TestWhatsApp(ChannelContract):
         assert sender.display_name == "Ana Souza"
         assert dict(sender.aliases) == {"bsuid": ANA_SCOPED}
 
+    def test_one_contact_beside_messages_of_two_people_is_not_both(self) -> None:
+        payload = self.read("text")
+        (value,) = (change["value"] for change in payload["entry"][0]["changes"])
+        (message,) = value["messages"]
+        others = {**message, "id": "wamid.other", "from": "5521900000000"}
+        others.pop("from_user_id", None)
+        value["messages"] = [message, others]
+        mine, theirs = (self.received(item).sender for item in self.channel.split(payload))
+        assert (mine.display_name, dict(mine.aliases)) == ("Ana Souza", {"bsuid": ANA_SCOPED})
+        assert (theirs.id, theirs.display_name, dict(theirs.aliases)) == ("5521900000000", "", {})
+
+    def test_what_tells_a_status_from_others_fits_an_index(self) -> None:
+        payload = self.read("status_sent")
+        (status,) = payload["entry"][0]["changes"][0]["value"]["statuses"]
+        status |= {"id": "\N{ROCKET}" * 512, "status": "\N{ROCKET}" * 32}
+        status["recipient_participant_id"] = "\N{ROCKET}" * 256
+        (item,) = self.channel.split(payload)
+        assert len(item.external_id.encode()) < 2500
+        status["status"] = "\N{ROCKET}" * 31
+        (other,) = self.channel.split(payload)
+        assert item.external_id != other.external_id
+
     @pytest.mark.parametrize(
         "secret", ["", " x", "x ", "a b", "x\n", "é", "x" * 2000], ids=lambda s: repr(s[:4])
     )

@@ -83,6 +83,10 @@ def test_what_is_given_along_is_the_messages_id() -> None:
     assert read_opaque(opaque_of(message_id, 2)) == (message_id, 2)
     for foreign in ("", "campaign-7", "x/1", f"{message_id}/x", f"{message_id}/-1x", "/"):
         assert read_opaque(foreign) is None
+    # Another app of the business may give along anything, and the database holds small parts only.
+    for part in ("99999999999", "9" * 5000, "-1", "0", "1_0", " 1", "１"):
+        foreign = f"{message_id}/{part}"
+        assert read_opaque(foreign) is None
 
 
 @given(st.integers(1, 60), st.floats(0, 1), st.sampled_from([2.0, 4.0]))

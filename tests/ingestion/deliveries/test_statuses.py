@@ -7,8 +7,10 @@ import random
 from itertools import permutations
 
 import pytest
+from malha.ingestion.v1.events_pb2 import DeliveriesUpdated
 
 from services.ingestion.channels.base import Progress
+from services.ingestion.deliveries import statuses
 from services.kit.ids import new_id
 from tests.ingestion.deliveries.world import World
 
@@ -131,6 +133,31 @@ async def test_statuses_of_what_others_sent_are_forgotten_in_time(world: World) 
     world.clock.pass_by(9 * 24 * 3600)
     await world.report(world.update("wamid.others3", Progress.SENT))
     assert await _parked(world) == 1
+
+
+async def test_what_others_gave_along_holds_nothing_up(world: World) -> None:
+    command = world.message()
+    await world.deliver(command)
+    foreign = world.update("wamid.others", Progress.SENT, opaque=f"{new_id()}/99999999999")
+    await world.report(foreign, world.update(world.provider.id_of(1), Progress.READ))
+    assert await world.state(command) == "read"
+
+
+async def test_more_statuses_than_the_bus_carries_at_once_are_several_events(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statuses, "TOLD_AT_ONCE", 2)
+    commands = [world.message() for _ in range(5)]
+    for command in commands:
+        await world.deliver(command)
+    await world.report(*(world.update(world.provider.id_of(n), Progress.READ) for n in range(1, 6)))
+    events = await world.database.pool.fetch(
+        "SELECT payload FROM ingestion.outbox WHERE subject = $1 ORDER BY id DESC LIMIT 3",
+        f"evt.ingestion.{world.tenant_id}.deliveries_updated",
+    )
+    sizes = [len(DeliveriesUpdated.FromString(event["payload"]).updates) for event in events]
+    assert sorted(sizes) == [1, 2, 2]
+    assert all([(await world.told(command))[-1] == "read" for command in commands])
 
 
 async def test_nobody_moves_anothers_delivery(world: World) -> None:

@@ -18,13 +18,25 @@ class Hand:
         return self.now
 
 
-@pytest.mark.parametrize(("per_second", "high"), [(0, False), (200, False), (2_000, True)])
-def test_pressure_is_high_when_much_comes_in(per_second: int, high: bool) -> None:
+@pytest.mark.parametrize(
+    ("webhooks", "every", "high"),
+    [
+        pytest.param(1, 0.005, False, id="one at a time, 200 a second"),
+        pytest.param(3, 0.002, False, id="small batches, 1,500 a second"),
+        pytest.param(60, 1.0, False, id="a large batch now and then"),
+        pytest.param(60, 0.1, True, id="large batches, 600 a second"),
+        pytest.param(30, 0.005, True, id="large batches, 6,000 a second"),
+    ],
+)
+def test_pressure_is_high_when_webhooks_come_faster_than_commits(
+    webhooks: int, every: float, high: bool
+) -> None:
     clock = Hand()
     pressure = Pressure(clock)
     for _ in range(300):
-        clock.now += 0.01
-        pressure.arrived(per_second // 100)
+        clock.now += every
+        pressure.arrived(webhooks)
+    clock.now += every
     assert pressure.high is high
     clock.now += 5
     assert not pressure.high

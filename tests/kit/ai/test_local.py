@@ -72,6 +72,24 @@ TURNS = [
         "\n\nFonte: Horário de atendimento",
     ),
     Turn(
+        "a remark beside a question that is like a passage only a little",
+        ["comprei ontem", OPENED.text],
+        (PromptQuestion("comprei ontem", (Match(REFUND.id, 0.35),)), OPENED),
+        f"{OPENING.text}\n\nFonte: Horário de atendimento",
+    ),
+    Turn(
+        "a remark beside a question that is a concern of its own",
+        ["meu dinheiro não voltou", OPENED.text],
+        (asked("meu dinheiro não voltou", REFUND), OPENED),
+        f"{REFUND.text}\n\n{OPENING.text}\n\nFontes: Trocas e devoluções; Horário de atendimento",
+    ),
+    Turn(
+        "a remark alone",
+        ["meu dinheiro não voltou"],
+        (PromptQuestion("meu dinheiro não voltou", (Match(REFUND.id, 0.35),)),),
+        f"{REFUND.text}\n\nFonte: Trocas e devoluções",
+    ),
+    Turn(
         "a remark beside a question is not held against anybody",
         ["comprei ontem", OPENED.text],
         (PromptQuestion("comprei ontem"), OPENED),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from services.kit.ai.questions import (
     MAX_LENGTH,
     MAX_QUESTIONS,
+    asks,
     courtesies_of,
     questions_of,
     searches_of,
@@ -31,6 +32,11 @@ BURSTS = [
     (["Quero o reembolso. Obrigado!"], ["Quero o reembolso."]),
     (["como vai funcionar a entrega?"], ["como vai funcionar a entrega?"]),
     (["bom preço?"], ["bom preço?"]),
+    (["Não serviu.", "e agora?"], ["Não serviu. e agora?"]),
+    (["Comprei", "e não serviu", "posso trocar?"], ["Comprei e não serviu posso trocar?"]),
+    (["Não serviu", "qual o prazo para trocar?"], ["Não serviu", "qual o prazo para trocar?"]),
+    (["aceita pix?", "não serviu", "e agora?"], ["aceita pix?", "não serviu e agora?"]),
+    (["quero trocar", "posso?"], ["quero trocar", "posso?"]),
     (["Олá? Сколько стоит?"], ["Олá?", "Сколько стоит?"]),
 ]
 
@@ -67,6 +73,33 @@ def test_any_burst_gives_a_few_questions_made_of_its_own_words(messages: list[st
         assert question.strip()
         assert len(question) <= MAX_LENGTH
         assert set(question) <= said
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        *("tem garantia?", "Qual o prazo", "e o que faço", "vocês aceitam pix", "cadê meu pedido"),
+        *("quero trocar o tamanho", "até que horas atendem", "Comprei ontem. Como devolvo"),
+        *("quando chega", "where are you", "I need help"),
+    ],
+)
+def test_it_asks(question: str) -> None:
+    assert asks(question)
+
+
+@pytest.mark.parametrize(
+    "remark",
+    ["Comprei um vestido e não serviu.", "moro em Salvador", "quando comprei não vi", "pra chegar"],
+)
+def test_a_remark_does_not_ask(remark: str) -> None:
+    assert not asks(remark)
+
+
+@given(st.lists(st.text(max_size=2_000), max_size=30))
+def test_what_is_searched_fits_one_request(messages: list[str]) -> None:
+    searches = searches_of(questions_of(messages))
+    assert len(searches) <= 20
+    assert all(0 < len(search) <= 4_096 for search in searches)
 
 
 def test_of_a_long_question_the_end_is_kept() -> None:

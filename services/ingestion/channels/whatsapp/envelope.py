@@ -14,6 +14,12 @@ from services.ingestion.channels.whatsapp.parties import customer
 
 _OBJECT = "whatsapp_business_account"
 
+# Where an item names the person it is about.
+_PERSON: Mapping[ItemKind, tuple[str, str]] = {
+    "message": ("from", "from_user_id"),
+    "echo": ("to", "to_user_id"),
+    "status": ("recipient_id", "recipient_user_id"),
+}
 # Which arrays of a change hold items of their own, by the change's field. Other fields (templates,
 # account, groups, calls, another app's standby) are one item each: there is nobody to answer.
 _ARRAYS: Mapping[str, Mapping[str, ItemKind]] = {
@@ -25,14 +31,14 @@ _ARRAYS: Mapping[str, Mapping[str, ItemKind]] = {
 def split(payload: object) -> Iterator[Item]:
     """Every item of a webhook. Raises UnreadableWebhook."""
     envelope = reading.mapping(payload)
+    if not _can_be_written(envelope):
+        # The items are worth more than what is nested in one of them.
+        envelope = reading.shallow(envelope)
+        if not _can_be_written(envelope):
+            raise UnreadableWebhook
     entries = envelope.get("entry")
     if envelope.get("object") != _OBJECT or not isinstance(entries, list) or not entries:
         raise UnreadableWebhook
-    try:
-        # Deeper than can be written again: it would fail wherever it is stored.
-        orjson.dumps(payload)
-    except orjson.JSONEncodeError:
-        raise UnreadableWebhook from None
     for entry in entries:
         yield from _items_of_entry(entry)
 
@@ -46,6 +52,15 @@ def value_of(item: Item) -> Mapping[str, Any]:
 def contact_of(value: Mapping[str, Any]) -> Mapping[str, Any]:
     """The one contact that an item's reduced envelope was left with."""
     return reading.first(value.get("contacts"))
+
+
+def _can_be_written(envelope: Mapping[str, Any]) -> bool:
+    # What was read may be too deep to be written again: it would fail wherever it is stored.
+    try:
+        orjson.dumps(envelope)
+    except orjson.JSONEncodeError:
+        return False
+    return True
 
 
 def _items_of_entry(entry: object) -> Iterator[Item]:
@@ -66,18 +81,20 @@ def _items_of_change(entry: dict[str, Any], change: object) -> Iterator[Item]:
         return
     arrays = _ARRAYS.get(reading.text(fields.get("field")), {})
     rest = {k: v for k, v in value.items() if k not in arrays and k != "contacts"}
-    contacts = _Contacts(value)
-    found = False
-    for name, kind in arrays.items():
-        elements = value.get(name, [])
-        for element in elements if isinstance(elements, list) else [elements]:
-            found = True
-            alone = {**rest, name: [element]}
-            if contact := contacts.of(reading.mapping(element)):
-                alone["contacts"] = [contact]
-            payload = _reduced(entry, {**fields, "value": alone})
-            yield _element(kind, element, payload, entry, alone)
-    if not found:
+    elements = [
+        (name, kind, element)
+        for name, kind in arrays.items()
+        for element in _elements(value.get(name, []))
+    ]
+    people = [_person(kind, element) for _, kind, element in elements]
+    contacts = _Contacts(value, alone=len(set(people)) == 1)
+    for (name, kind, element), person in zip(elements, people, strict=True):
+        alone = {**rest, name: [element]}
+        if contact := contacts.of(person):
+            alone["contacts"] = [contact]
+        payload = _reduced(entry, {**fields, "value": alone})
+        yield _element(kind, element, payload, entry, alone)
+    if not elements:
         yield _item("other", _reduced(entry, change), entry, value)
 
 
@@ -101,6 +118,8 @@ def _element(
             reading.LONGEST_PARTY,
         )
         key = ":".join(filter(None, (provider_id, state, when, member)))
+        if len(key) > reading.LONGEST_ID:
+            key = _digest(key)  # Too long for the index that tells duplicates.
         return _item("status" if state else "", payload, entry, value, key, fields)
     if fields.get("group_id"):
         return _item("other", payload, entry, value, provider_id, fields)
@@ -109,15 +128,23 @@ def _element(
     return _item(kind, payload, entry, value, provider_id, fields)
 
 
+def _elements(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]
+
+
+def _person(kind: ItemKind, element: object) -> tuple[str, ...]:
+    fields = reading.mapping(element)
+    return tuple(reading.text(fields.get(name)) for name in _PERSON[kind])
+
+
 class _Contacts:
     """The people of a change, by their ids: a change may hold a thousand."""
 
-    _FIELDS = ("from", "from_user_id", "to", "to_user_id", "recipient_id", "recipient_user_id")
-
-    def __init__(self, value: Mapping[str, Any]) -> None:
+    def __init__(self, value: Mapping[str, Any], *, alone: bool) -> None:
         contacts = reading.objects(value.get("contacts"))
-        # Brazilian and Mexican numbers are rewritten, so `from` and `wa_id` may differ.
-        self._only = contacts[0] if len(contacts) == 1 else None
+        # Brazilian and Mexican numbers are rewritten, so `from` and `wa_id` may differ: one contact
+        # is the one person that a change is about. Of two people it is nobody's but by its ids.
+        self._only = contacts[0] if alone and len(contacts) == 1 else None
         self._by_id = {
             reading.text(contact.get(name)): contact
             for contact in contacts
@@ -125,11 +152,8 @@ class _Contacts:
         }
         self._by_id.pop("", None)
 
-    def of(self, element: Mapping[str, Any]) -> dict[str, Any] | None:
-        for name in self._FIELDS:
-            if contact := self._by_id.get(reading.text(element.get(name))):
-                return contact
-        return self._only
+    def of(self, person: tuple[str, ...]) -> dict[str, Any] | None:
+        return next(filter(None, map(self._by_id.get, person)), self._only)
 
 
 def _item(
@@ -155,8 +179,6 @@ def _reduced(entry: dict[str, Any], change: object) -> dict[str, Any]:
     return {"object": _OBJECT, "entry": [{**entry, "changes": [change]}]}
 
 
-def _digest(payload: dict[str, Any]) -> str:
+def _digest(told: dict[str, Any] | str) -> str:
     # The same event delivered again has the same bytes, whatever else came along with it.
-    return (
-        "sha256:" + hashlib.sha256(orjson.dumps(payload, option=orjson.OPT_SORT_KEYS)).hexdigest()
-    )
+    return "sha256:" + hashlib.sha256(orjson.dumps(told, option=orjson.OPT_SORT_KEYS)).hexdigest()

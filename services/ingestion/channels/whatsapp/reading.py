@@ -10,6 +10,7 @@ from typing import Any
 LONGEST = 65_536
 LONGEST_ID = 512
 LONGEST_PARTY = 256
+DEEPEST = 64
 
 _EARLIEST = datetime(2009, 1, 1, tzinfo=UTC).timestamp()
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
@@ -43,6 +44,15 @@ def objects(value: object) -> list[dict[str, Any]]:
 def first(value: object) -> Mapping[str, Any]:
     """The first object of a JSON array; an empty one when there is none."""
     return next(iter(objects(value)), {})
+
+
+def shallow(value: object, depth: int = DEEPEST) -> Any:
+    """A JSON value without what is nested deeper than anyone writes."""
+    if isinstance(value, dict):
+        return {k: shallow(v, depth - 1) for k, v in value.items()} if depth else {}
+    if isinstance(value, list):
+        return [shallow(v, depth - 1) for v in value] if depth else []
+    return value
 
 
 def time(value: object) -> datetime | None:
