@@ -15,9 +15,13 @@ import argparse
 import asyncio
 import json
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from nats.aio.client import Client
 
 from services.kit.bus import connect
-from services.kit.settings import KitSettings, read_settings
+from services.kit.settings import KitSettings, read_settings, required
 from services.settings import OperatorSettings
 
 
@@ -26,23 +30,28 @@ async def _migrate() -> None:
     from services.registry import migrations
 
     settings, own = read_settings(KitSettings), read_settings(OperatorSettings)
-    assert settings.database_url is not None, "MALHA_DATABASE_URL is needed"
+    url = required(settings.database_url, "MALHA_DATABASE_URL").get_secret_value()
     passwords = {role: value.get_secret_value() for role, value in own.database_passwords.items()}
-    await migrate(settings.database_url.get_secret_value(), migrations(), passwords)
+    await migrate(url, migrations(), passwords)
 
 
 async def _topology() -> None:
     from services.kit.topology import create
     from services.registry import services
 
-    settings, own = read_settings(KitSettings), read_settings(OperatorSettings)
-    assert settings.nats_url is not None, "MALHA_NATS_URL is needed"
-    assert settings.nats_seed is not None, "MALHA_NATS_SEED is needed"
-    client = await connect(
-        settings.nats_url, service="operator", seed=settings.nats_seed.get_secret_value()
-    )
+    replicas = read_settings(OperatorSettings).nats_replicas
+    async with _bus() as client:
+        await create(client, services(), replicas=replicas)
+
+
+@asynccontextmanager
+async def _bus() -> AsyncIterator[Client]:
+    settings = read_settings(KitSettings)
+    seed = required(settings.nats_seed, "MALHA_NATS_SEED").get_secret_value()
+    url = required(settings.nats_url, "MALHA_NATS_URL")
+    client = await connect(url, service="operator", seed=seed)
     try:
-        await create(client, services(), replicas=own.nats_replicas)
+        yield client
     finally:
         await client.close()
 
@@ -84,20 +93,12 @@ def _env_example() -> None:
 async def _dead_letters(options: argparse.Namespace) -> None:
     from services.kit.deadletters import list_dead_letters, send_again
 
-    settings = read_settings(KitSettings)
-    assert settings.nats_url is not None, "MALHA_NATS_URL is needed"
-    assert settings.nats_seed is not None, "MALHA_NATS_SEED is needed"
-    client = await connect(
-        settings.nats_url, service="operator", seed=settings.nats_seed.get_secret_value()
-    )
-    try:
-        if options.send_again:
+    async with _bus() as client:
+        if options.send_again is not None:
             await send_again(client, options.send_again)
         else:
             for letter in await list_dead_letters(client):
                 print(json.dumps(letter))
-    finally:
-        await client.close()
 
 
 def main() -> None:

@@ -29,7 +29,7 @@ from services.kit.auth import SERVICE, Actor
 from services.kit.call import Call
 from services.kit.context import Function
 from services.kit.db import Database
-from services.kit.errors import AppError
+from services.kit.errors import AppError, Unavailable
 from services.kit.log import get_logger
 from services.kit.outbox import address, kind_of, snake_case, subject
 from services.kit.peers import Peers
@@ -52,6 +52,14 @@ _DEFAULT_MAX_DELIVER = 5
 # A dependency that is down is no fault of the message: it is tried for much longer.
 _MAX_DELIVER_UNAVAILABLE = 200
 _HANDLER_SECONDS = 120.0
+
+
+_CONNECT_SECONDS = 15.0
+_REFUSED_SECONDS = 0.5
+
+
+class BusUnavailable(Unavailable):
+    """NATS does not answer."""
 
 
 class WrongTenant(AppError):
@@ -101,23 +109,41 @@ class Subscription:
 
 
 async def connect(url: str, *, service: str, seed: str | None) -> Client:
-    """A connection that never gives up. A forbidden subject shows only in its log."""
+    """A connection that, once there, never gives up. Raises BusUnavailable.
+
+    A forbidden subject shows only in its log.
+    """
+    said = ""
 
     async def on_error(error: Exception) -> None:
-        log.warning("nats error", error=str(error))
+        nonlocal said
+        # While the server is away the same error comes five times a second.
+        if str(error) != said:
+            said = str(error)
+            log.warning("nats error", error=said)
 
-    return await nats.connect(
-        url,
-        name=f"malha-{service}",
-        nkeys_seed_str=seed,
-        inbox_prefix=f"_INBOX_{service}".encode(),
-        error_cb=on_error,
-        max_reconnect_attempts=-1,
-        reconnect_time_wait=0.2,
-        ping_interval=10,
-        max_outstanding_pings=2,
-        pending_size=32 << 20,
-    )
+    async def on_reconnect() -> None:
+        nonlocal said
+        said = ""
+        log.info("nats reconnected")
+
+    try:
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            return await nats.connect(
+                url,
+                name=f"malha-{service}",
+                nkeys_seed_str=seed,
+                inbox_prefix=f"_INBOX_{service}".encode(),
+                error_cb=on_error,
+                reconnected_cb=on_reconnect,
+                max_reconnect_attempts=-1,
+                reconnect_time_wait=0.2,
+                ping_interval=10,
+                max_outstanding_pings=2,
+                pending_size=32 << 20,
+            )
+    except (TimeoutError, nats.errors.Error, OSError) as error:
+        raise BusUnavailable from error
 
 
 class Consumer:
@@ -143,15 +169,23 @@ class Consumer:
         self._room = asyncio.Event()
         self._heard = time.monotonic()
         self._stopping = False
+        self._refused = False
+        self._inbox: nats.aio.subscription.Subscription | None = None
 
     async def run(self) -> None:
         """Pull until cancelled or stopped."""
         inbox = self._client.new_inbox()
-        await self._client.subscribe(inbox, cb=self._receive)
+        if self._inbox is not None:
+            await self._inbox.unsubscribe()  # Started again after a failure.
+        self._inbox = await self._client.subscribe(inbox, cb=self._receive)
+        self._asked = 0
         name = f"$JS.API.CONSUMER.MSG.NEXT.{self.subscription.stream}.{self.subscription.durable}"
         limit = self.subscription.concurrency
         while not self._stopping:
             self._room.clear()
+            if self._refused:
+                self._refused = False
+                await asyncio.sleep(_REFUSED_SECONDS)
             free = limit - len(self._running) - self._asked
             # A pull that a restarted server forgot is missed by its heartbeats.
             if self._asked and time.monotonic() - self._heard > 2 * _HEARTBEAT_SECONDS:
@@ -168,11 +202,19 @@ class Consumer:
         self._room.set()
 
     async def stop(self, seconds: float) -> None:
-        """Ask for nothing more and let what has begun finish."""
+        """Ask for nothing more, let what has begun finish, and give it up after `seconds`."""
         self._stopping = True
         self._room.set()
-        if self._running:
-            await asyncio.wait(self._running, timeout=seconds)
+        if self._inbox is not None:
+            with suppress(nats.errors.Error, OSError):
+                # The server hands out no more, and what was on its way goes back at once.
+                await self._inbox.drain()
+        running = set(self._running)
+        if running:
+            _, late = await asyncio.wait(running, timeout=seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     async def _pull(self, name: str, inbox: str, batch: int) -> None:
         nanoseconds = 1_000_000_000
@@ -192,12 +234,18 @@ class Consumer:
         self._heard = time.monotonic()
         headers = message.headers or {}
         if status := headers.get("Status"):
-            if status != "100":  # 404, 408 and 409 end a pull; 100 is a heartbeat.
+            if status != "100":  # 408 and 409 end a pull; 100 is a heartbeat.
+                if status in ("404", "503"):  # No such durable, or JetStream is not up yet.
+                    self._refused = True
+                    log.warning("pull refused", handler=self.subscription.durable, status=status)
                 left = headers.get("Nats-Pending-Messages")
                 self._asked = max(0, self._asked - int(left)) if left else 0
                 self._room.set()
             return
         self._asked = max(0, self._asked - 1)
+        if self._stopping:
+            await message.nak()
+            return
         task = asyncio.create_task(self._handle(message))
         self._running.add(task)
         task.add_done_callback(self._finished)
@@ -208,6 +256,11 @@ class Consumer:
 
     async def _handle(self, message: Msg) -> None:
         started = time.perf_counter()
+        headers = message.headers or {}
+        # Every message has a task, and so a logging context, of its own.
+        structlog.contextvars.bind_contextvars(
+            tenant=headers.get("tenant", ""), correlation=headers.get("correlation-id", "")
+        )
         delivered = message.metadata.num_delivered
         bus_lag_seconds.labels(self.subscription.durable).observe(
             max(0.0, (datetime.now(UTC) - message.metadata.timestamp).total_seconds())
@@ -238,7 +291,9 @@ class Consumer:
                     log.info("bus message retried", handler=durable, reason=reason)
                 await message.nak(delay=retry_delay(delivered, error))
                 return "retry"
-            await self._bury(message, reason, str(error), delivered)
+            # A bug's own words may quote what a customer wrote; ours are written to be shown.
+            detail = str(error) if isinstance(error, AppError) else ""
+            await self._bury(message, reason, detail, delivered)
             return "dead"
         await message.ack()
         return "ack"
@@ -268,11 +323,8 @@ class Consumer:
             correlation_id=headers.get("correlation-id", ""),
             cause=headers.get("Nats-Msg-Id", ""),
         )
-        with structlog.contextvars.bound_contextvars(
-            tenant=tenant, correlation=call.correlation_id
-        ):
-            async with asyncio.timeout(_HANDLER_SECONDS):
-                await self._function(call, body, **self._arguments)
+        async with asyncio.timeout(_HANDLER_SECONDS):
+            await self._function(call, body, **self._arguments)
 
     async def _bury(self, message: Msg, reason: str, text: str, delivered: int) -> None:
         durable = self.subscription.durable

@@ -24,6 +24,7 @@ class Sealer:
     """
 
     _VERSION = b"\x01"
+    _SHORTEST = 1 + 4 + 12 + 16
 
     def __init__(self, keys: Sequence[SecretStr]) -> None:
         if not keys:
@@ -42,6 +43,8 @@ class Sealer:
         cipher = self._ciphers.get(sealed[1:5])
         if sealed[:1] != self._VERSION or cipher is None:
             raise SealBroken("sealed with an unknown key")
+        if len(sealed) < self._SHORTEST:
+            raise SealBroken("cut short")
         try:
             return cipher.decrypt(sealed[5:17], sealed[17:], context.encode())
         except InvalidTag:

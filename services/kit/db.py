@@ -45,17 +45,17 @@ class TextNotStorable(InvalidArgument):
     """A text holds a character that cannot be stored: U+0000."""
 
 
-# What asyncpg raises when the server is away, starting, stopping, or was killed.
+class TransactionLost(Exception):
+    """A statement failed and was caught inside the transaction, so nothing of it was kept."""
+
+
+# What asyncpg raises when the server is away, starting, stopping, overloaded, or was killed.
 _AWAY = (
     OSError,
     TimeoutError,
-    asyncpg.InterfaceError,
     asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.QueryCanceledError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
 )
 _CONFLICT = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 
@@ -68,8 +68,10 @@ class Transaction:
     _schema: str
     _stamp: Stamp
     _outbox: list[Outgoing] = field(default_factory=list)
-    _timers: list[tuple[str, str, str, str, str, datetime]] = field(default_factory=list)
-    _disarmed: list[tuple[str, str]] = field(default_factory=list)
+    _timers: dict[tuple[str, str], tuple[str, str, str, datetime] | None] = field(
+        default_factory=dict
+    )
+    """By kind and id: whose, and when due; None to disarm. The last word counts."""
     _after: list[Callable[[], Awaitable[None] | None]] = field(default_factory=list)
 
     async def one(self, query: str, *args: Any, missing: AppError | None = None) -> Record:
@@ -118,49 +120,58 @@ class Transaction:
     def arm(self, kind: str, id: str, due: datetime) -> None:
         """Have `@on_timer(kind)` called with this id once it is due, until it disarms."""
         stamp = self._stamp
-        self._timers.append(
-            (kind, id, stamp.tenant_id, stamp.workspace_id, stamp.correlation_id, due)
+        self._timers[(kind, id)] = (
+            stamp.tenant_id,
+            stamp.workspace_id,
+            stamp.correlation_id,
+            due,
         )
 
     def disarm(self, kind: str, id: str) -> None:
         """Forget a timer; forgetting one that is not armed is fine."""
-        self._disarmed.append((kind, id))
+        self._timers[(kind, id)] = None
 
     def after_commit(self, callback: Callable[[], Awaitable[None] | None]) -> None:
         """Run something once this has committed: a hint, never something that matters."""
         self._after.append(callback)
 
     async def flush(self) -> bool:
-        """Write what was emitted and armed; True when the relay has something to do."""
+        """Write what was emitted and armed, in one statement; True when the relay has work."""
+        rows = [(new_id(), o.subject, o.headers, o.payload) for o in self._outbox]
+        outbox = f"""INSERT INTO {self._schema}.outbox (message_id, subject, headers, payload)
+            SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[])"""
         if self._timers:
+            armed = [(*key, *set_) for key, set_ in self._timers.items() if set_ is not None]
+            gone = [key for key, set_ in self._timers.items() if set_ is None]
             await self._connection.execute(
-                f"""INSERT INTO {self._schema}.timers
-                      (kind, id, tenant_id, workspace_id, correlation_id, due_time)
-                    SELECT * FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::text[], $5::text[],
-                                         $6::timestamptz[])
-                    ON CONFLICT (kind, id) DO UPDATE SET due_time = excluded.due_time""",
-                *_columns(_last_of_each(self._timers), 6),
+                f"""WITH armed AS (
+                      INSERT INTO {self._schema}.timers
+                        (kind, id, tenant_id, workspace_id, correlation_id, due_time)
+                      SELECT * FROM unnest($5::text[], $6::uuid[], $7::uuid[], $8::text[],
+                                           $9::text[], $10::timestamptz[])
+                      ON CONFLICT (kind, id) DO UPDATE SET due_time = excluded.due_time),
+                    disarmed AS (
+                      DELETE FROM {self._schema}.timers t
+                       USING unnest($11::text[], $12::uuid[]) AS gone (kind, id)
+                       WHERE t.kind = gone.kind AND t.id = gone.id)
+                    {outbox}""",
+                *_columns(rows, 4),
+                *_columns(armed, 6),
+                *_columns(gone, 2),
             )
-        if self._disarmed:
-            await self._connection.execute(
-                f"""DELETE FROM {self._schema}.timers t
-                     USING unnest($1::text[], $2::uuid[]) AS gone (kind, id)
-                     WHERE t.kind = gone.kind AND t.id = gone.id""",
-                *_columns(self._disarmed, 2),
-            )
-        if self._outbox:
-            await self._connection.execute(
-                f"""INSERT INTO {self._schema}.outbox (message_id, subject, headers, payload)
-                    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[])""",
-                *_columns([(new_id(), o.subject, o.headers, o.payload) for o in self._outbox], 4),
-            )
-        return bool(self._outbox)
+        elif rows:
+            await self._connection.execute(outbox, *_columns(rows, 4))
+        return bool(rows)
 
     async def settled(self) -> None:
+        """Run the hints. One that fails is logged: what it hints at has been committed."""
         for callback in self._after:
-            result = callback()
-            if inspect.isawaitable(result):
-                await result
+            try:
+                result = callback()
+                if inspect.isawaitable(result):
+                    await result
+            except Exception:
+                log.exception("hint after commit failed")
 
 
 class Database:
@@ -182,6 +193,8 @@ class Database:
                 init=_prepare_connection,
                 reset=_reset_connection,
                 command_timeout=_STATEMENT_SECONDS,
+                # A fresh connection asks the catalogue about every type again, for 30 ms each.
+                max_inactive_connection_lifetime=0,
                 server_settings={
                     "application_name": f"malha-{service}",
                     "statement_timeout": str(int(_STATEMENT_SECONDS * 1000)),
@@ -197,7 +210,10 @@ class Database:
     async def transaction(
         self, stamp: Stamp, *, readonly: bool = False
     ) -> AsyncIterator[Transaction]:
-        """A transaction as the stamp's tenant. Raises DatabaseUnavailable, TransactionConflict."""
+        """A transaction as the stamp's tenant.
+
+        Raises DatabaseUnavailable, TransactionConflict, TextNotStorable, TransactionLost.
+        """
         tenant = _uuid(stamp.tenant_id) if stamp.tenant_id else _NO_TENANT
         mode = " READ ONLY" if readonly else ""
         try:
@@ -210,15 +226,23 @@ class Database:
                 except BaseException:
                     await _rollback(connection)
                     raise
-                await connection.execute("COMMIT")
+                # PostgreSQL answers a COMMIT of a failed transaction with ROLLBACK, not an error.
+                if await connection.execute("COMMIT") != "COMMIT":
+                    raise TransactionLost
         except AppError:
             raise
         except _CONFLICT as error:
             raise TransactionConflict from error
         except asyncpg.CharacterNotInRepertoireError as error:
             raise TextNotStorable from error
-        except _AWAY as error:
-            raise DatabaseUnavailable from error
+        except Exception as error:
+            if self._is_away(error, readonly):
+                log.warning("database unavailable", error=type(error).__name__)
+                raise DatabaseUnavailable from error
+            if isinstance(error, asyncpg.PostgresError):
+                # It quotes the row, with whatever a customer wrote, and errors reach the log.
+                error.detail = None
+            raise
         if emitted:
             self.outbox_ready.set()
         await tx.settled()
@@ -228,8 +252,17 @@ class Database:
         try:
             async with self.pool.acquire(timeout=1) as connection:
                 await connection.fetchval("SELECT 1", timeout=1)
-        except _AWAY as error:
+        except (*_AWAY, asyncpg.InterfaceError) as error:
             raise DatabaseUnavailable from error
+
+    def _is_away(self, error: Exception, readonly: bool) -> bool:
+        """Whether the server is at fault, not our statement."""
+        if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+            return not readonly  # We still talk to a primary that has become a replica.
+        if isinstance(error, asyncpg.InterfaceError):
+            # asyncpg has one class for a closed connection and for wrong use of an open one.
+            return self.pool.is_closing() or "closed" in str(error)
+        return isinstance(error, _AWAY)
 
     async def close(self) -> None:
         try:
@@ -257,6 +290,9 @@ async def _rollback(connection: Any) -> None:
         await asyncio.shield(connection.execute("ROLLBACK", timeout=2))
     except Exception:
         connection.terminate()
+    except asyncio.CancelledError:
+        connection.terminate()
+        raise
 
 
 def _uuid(text: str) -> str:
@@ -265,8 +301,3 @@ def _uuid(text: str) -> str:
 
 def _columns(rows: list[Any], width: int) -> list[list[Any]]:
     return [[row[i] for row in rows] for i in range(width)]
-
-
-def _last_of_each(timers: list[Any]) -> list[Any]:
-    # ON CONFLICT cannot touch a row twice in one statement.
-    return list({(timer[0], timer[1]): timer for timer in timers}.values())

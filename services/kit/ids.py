@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-import uuid6
+import os
+import time
+
+_last = 0
 
 
 def new_id() -> str:
-    """A new UUIDv7 (RFC 9562) as text."""
-    return str(uuid6.uuid7())
+    """A new UUIDv7 (RFC 9562, section 6.2, method 3) as text, later than every one before it.
+
+    Its 60 bits of time are milliseconds and 4,096ths of one. A library that counts on whole
+    milliseconds runs ahead of the clock above 1,000 ids a second, and after a restart new ids
+    would sort before old ones.
+    """
+    global _last
+    milliseconds, rest = divmod(time.time_ns(), 1_000_000)
+    _last = max(_last + 1, milliseconds << 12 | (rest << 12) // 1_000_000)
+    moment, noise = f"{_last:015x}", os.urandom(8).hex()
+    variant = "89ab"[int(noise[0], 16) & 3]
+    return f"{moment[:8]}-{moment[8:12]}-7{moment[12:]}-{variant}{noise[1:4]}-{noise[4:]}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import orjson
@@ -32,6 +32,7 @@ _FORBIDDEN = frozenset(
         "display_name",
     }
 )
+_SECRET_ENDINGS = ("_token", "_secret", "_password", "_seed")
 _PHONE = re.compile(r"(?<![\w-])\+?\d{10,15}(?![\w-])")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+")
 
@@ -56,7 +57,16 @@ def configure_logs(service: str, level: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stdout),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(message)s")
+    logging.basicConfig(level=logging.WARNING, handlers=[_LibraryLogs()], force=True)
+
+
+class _LibraryLogs(logging.Handler):
+    """What libraries log, in our form: JSON, with the call's tenant, and redacted."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        get_logger(record.name).log(
+            record.levelno, "library", message=record.getMessage(), exc_info=record.exc_info
+        )
 
 
 def get_logger(name: str) -> Any:
@@ -67,11 +77,21 @@ def get_logger(name: str) -> Any:
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Drop and mask personal data and secrets that reached a log line all the same."""
     for name, value in event.items():
-        if name in _FORBIDDEN:
-            event[name] = "[redacted]"
-        elif isinstance(value, str) and name != "timestamp":
-            event[name] = _EMAIL.sub("[email]", _PHONE.sub("[phone]", value))
+        if name != "timestamp":
+            event[name] = _redacted(name, value)
     return event
+
+
+def _redacted(name: str, value: Any) -> Any:
+    if name in _FORBIDDEN or name.endswith(_SECRET_ENDINGS):
+        return "[redacted]"
+    if isinstance(value, str):
+        return _EMAIL.sub("[email]", _PHONE.sub("[phone]", value))
+    if isinstance(value, Mapping):
+        return {key: _redacted(str(key), inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_redacted("", inner) for inner in value]
+    return value
 
 
 def _add_service(service: str) -> structlog.typing.Processor:

@@ -63,14 +63,14 @@ async def dbmate(url: str, migrations: Migrations, command: str) -> None:
     """Run dbmate on one folder. Raises MigrationFailed."""
     process = await asyncio.create_subprocess_exec(
         _dbmate_path(),
-        "--url",
-        _dbmate_url(url),
         "--migrations-dir",
         str(migrations.folder),
         "--migrations-table",
         f"{migrations.schema}.schema_migrations",
         "--no-dump-schema",
         command,
+        # Not an argument: those of every process are everybody's to read, and this has a password.
+        env={"DATABASE_URL": _dbmate_url(url)},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

@@ -25,6 +25,7 @@ class Probes:
         self._on_scrape = on_scrape
         self._failing: dict[str, str] = {}
         self._checked = -_REMEMBER_SECONDS
+        self._draining = False
         self._runner: web.AppRunner | None = None
 
     async def start(self, listen: str) -> None:
@@ -38,8 +39,14 @@ class Probes:
         host, _, port = listen.rpartition(":")
         await web.TCPSite(self._runner, host, int(port)).start()
 
+    def drain(self) -> None:
+        """Ask for no more work: unready from now on, and still alive."""
+        self._draining = True
+
     async def failing(self) -> dict[str, str]:
         """The dependencies that do not answer, with the reason; empty when ready."""
+        if self._draining:
+            return {"process": "draining"}
         # Probes come from several places; the dependencies are asked once a second at the most.
         if time.monotonic() - self._checked >= _REMEMBER_SECONDS:
             outcomes = await asyncio.gather(*(_try(check) for check in self._checks.values()))

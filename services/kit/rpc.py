@@ -39,6 +39,7 @@ log = get_logger(__name__)
 _DEFAULT_SECONDS = 10.0
 _MAX_SECONDS = 60.0
 _REQUIRED_SCOPE: Any = options_pb2.required_scope  # The stubs know extensions only as fields.
+_REQUEST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _CORRELATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
 
 
@@ -82,14 +83,19 @@ class Pipeline:
         async def serve(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
             started = time.perf_counter()
             headers = {k: v for k, v in context.invocation_metadata() or () if isinstance(v, str)}
-            request_id = headers.get("x-request-id") or new_id()
+            request_id = headers.get("x-request-id", "")
+            if not _REQUEST.fullmatch(request_id):
+                request_id = new_id()
             correlation_id = headers.get("x-correlation-id", "")
             if not _CORRELATION.fullmatch(correlation_id):
                 correlation_id = request_id
+            # Every call has a task, and so a logging context, of its own.
+            structlog.contextvars.bind_contextvars(correlation=correlation_id)
             try:
                 actor = (
                     ANONYMOUS if scope == PUBLIC else await self._authenticator.identify(headers)
                 )
+                structlog.contextvars.bind_contextvars(tenant=actor.tenant_id)
                 actor.require(scope)
                 validate(request)
                 seconds = min(context.time_remaining() or _DEFAULT_SECONDS, _MAX_SECONDS)
@@ -102,11 +108,8 @@ class Pipeline:
                     readonly=readonly,
                     seconds=seconds,
                 )
-                with structlog.contextvars.bound_contextvars(
-                    tenant=call.tenant_id, correlation=correlation_id
-                ):
-                    async with asyncio.timeout(seconds):
-                        reply = await function(call, request, **arguments)
+                async with asyncio.timeout(seconds):
+                    reply = await function(call, request, **arguments)
             except AppError as error:
                 refusal, code = to_status(error, request_id), error.code.name
             except TimeoutError:

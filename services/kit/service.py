@@ -25,13 +25,21 @@ from redis.asyncio import Redis
 
 from services.kit import identity_events
 from services.kit.auth import Authenticator, KeyDirectory, Signer
-from services.kit.bus import Consumer, Subscription, connect, listen, system_call
+from services.kit.bus import (
+    BusUnavailable,
+    Consumer,
+    Subscription,
+    connect,
+    listen,
+    system_call,
+)
 from services.kit.cache import Cache
 from services.kit.clock import Clock
 from services.kit.context import Context, Function
 from services.kit.crypto import Sealer
 from services.kit.db import Database
 from services.kit.directory import RemoteKeys
+from services.kit.errors import AppError, Unavailable
 from services.kit.ids import new_id
 from services.kit.log import configure_logs, get_logger
 from services.kit.outbox import snake_case
@@ -40,7 +48,7 @@ from services.kit.peers import CHANNEL_OPTIONS, Peers
 from services.kit.probes import Probes
 from services.kit.relay import relay_outbox, run_timers
 from services.kit.rpc import Pipeline
-from services.kit.settings import KitSettings, read_settings
+from services.kit.settings import KitSettings, read_settings, required
 from services.kit.telemetry import pool_connections
 from services.kit.wiring import Wiring
 
@@ -57,6 +65,10 @@ _SERVER_OPTIONS = [
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
     ("grpc.max_connection_age_ms", 600_000),
 ]
+
+
+class CannotListen(Unavailable):
+    """Nothing can be served at {value} ({setting}); it may be in use."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +122,7 @@ class KitProvider(Provider):
 
     @provide
     async def database(self) -> Database:
-        url = _required(self._settings.database_url, "MALHA_DATABASE_URL").get_secret_value()
+        url = required(self._settings.database_url, "MALHA_DATABASE_URL").get_secret_value()
         return await Database.connect(
             url, service=self._settings.service_name, size=self._settings.database_pool
         )
@@ -118,7 +130,7 @@ class KitProvider(Provider):
     @provide
     def valkey(self) -> Redis:
         return Redis.from_url(
-            _required(self._settings.redis_url, "MALHA_REDIS_URL"),
+            required(self._settings.redis_url, "MALHA_REDIS_URL"),
             socket_timeout=1.0,
             socket_connect_timeout=1.0,
             health_check_interval=15,
@@ -132,7 +144,7 @@ class KitProvider(Provider):
     async def bus(self) -> Client:
         seed = self._settings.nats_seed
         return await connect(
-            _required(self._settings.nats_url, "MALHA_NATS_URL"),
+            required(self._settings.nats_url, "MALHA_NATS_URL"),
             service=self._settings.service_name,
             seed=seed.get_secret_value() if seed else None,
         )
@@ -197,21 +209,42 @@ class Process:
         self._tasks: list[asyncio.Task[None]] = []
         self._consumers: list[Consumer] = []
         self._stop = asyncio.Event()
+        self._server = grpc.aio.server(options=_SERVER_OPTIONS)
+        self._health = health_aio.HealthServicer()
 
     async def run(self) -> int:
         """Start, serve, drain, stop. Returns the exit code."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
+        stopped = asyncio.create_task(self._stop.wait())
+        start = asyncio.create_task(self._start())
+        # A start that waits for something must not outlive a SIGTERM.
+        await asyncio.wait((start, stopped), return_when=asyncio.FIRST_COMPLETED)
+        start.cancel()
+        try:
+            await start
+        except asyncio.CancelledError:
+            return 0
+        except AppError as error:
+            log.error("cannot start", reason=error.reason, problem=error.message)
+            return 1
+        log.info("started", roles=sorted(self._settings.roles))
+        await stopped
+        await self._drain()
+        log.info("stopped")
+        return 0
+
+    async def _start(self) -> None:
         container, settings = self._container, self._settings
         if settings.encryption_keys:
-            keys = "".join(key.get_secret_value() for key in settings.encryption_keys[:1])
-            configure_pages(hashlib.sha256(base64.b64decode(keys)).digest())
+            key = settings.encryption_keys[0].get_secret_value()
+            configure_pages(hashlib.sha256(base64.b64decode(key)).digest())
         self._database = await container.get(Database)
         self._bus = await container.get(Client)
         self._peers = await container.get(Peers)
         wiring = Wiring(container)
-        probes = Probes(
+        self._probes = Probes(
             {
                 "database": self._database.check,
                 "cache": (await container.get(Redis)).ping,
@@ -219,29 +252,32 @@ class Process:
             },
             on_scrape=self._measure_pool,
         )
-        server = grpc.aio.server(options=_SERVER_OPTIONS)
-        health = health_aio.HealthServicer()
-        health_pb2_grpc.add_HealthServicer_to_server(health, server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         if "rpc" in settings.roles:
-            await self._bind(server, wiring)
+            await self._bind(self._server, wiring)
         await self._hear(wiring)
+        # Whoever commits to the outbox is woken to publish it, so every process relays.
+        self._keep("outbox relay", lambda: relay_outbox(self._database, self._bus))
         if "worker" in settings.roles:
             await self._work(wiring)
-        if server.add_insecure_port(settings.rpc_listen) == 0:
-            log.error("cannot listen", setting="MALHA_RPC_LISTEN", value=settings.rpc_listen)
-            return 1
-        await server.start()
-        await probes.start(settings.probe_listen)
-        await health.set("", health_pb2.HealthCheckResponse.SERVING)
-        log.info("started", roles=sorted(settings.roles))
-        await self._stop.wait()
+        try:
+            self._server.add_insecure_port(settings.rpc_listen)
+        except RuntimeError:
+            raise CannotListen(setting="MALHA_RPC_LISTEN", value=settings.rpc_listen) from None
+        await self._server.start()
+        try:
+            await self._probes.start(settings.probe_listen)
+        except OSError:
+            raise CannotListen(setting="MALHA_PROBE_LISTEN", value=settings.probe_listen) from None
+        await self._health.set("", health_pb2.HealthCheckResponse.SERVING)
+
+    async def _drain(self) -> None:
         log.info("draining")
-        await health.enter_graceful_shutdown()
-        drain = settings.drain_seconds
-        await asyncio.gather(server.stop(drain), *(c.stop(drain) for c in self._consumers))
-        await self._close(probes)
-        log.info("stopped")
-        return 0
+        self._probes.drain()
+        await self._health.enter_graceful_shutdown()
+        drain = self._settings.drain_seconds
+        await asyncio.gather(self._server.stop(drain), *(c.stop(drain) for c in self._consumers))
+        await self._close()
 
     async def _bind(self, server: grpc.aio.Server, wiring: Wiring) -> None:
         authenticator = await self._container.get(Authenticator)
@@ -287,7 +323,6 @@ class Process:
             )
             self._consumers.append(consumer)
             self._keep(f"consumer {subscription.durable}", consumer.run)
-        self._keep("outbox relay", lambda: relay_outbox(self._database, self._bus))
         timers = {
             kind: (function, await wiring.arguments_of(function))
             for kind, function in self._service.marked("_on_timer")
@@ -322,27 +357,22 @@ class Process:
 
     async def _check_bus(self) -> None:
         if not self._bus.is_connected:
-            raise ConnectionError("not connected to NATS")
+            raise BusUnavailable
+        await self._bus.flush(timeout=1)  # A ping and its pong: a server that hangs sends none.
 
     def _measure_pool(self) -> None:
         pool = self._database.pool
         pool_connections.labels("idle").set(pool.get_idle_size())
         pool_connections.labels("open").set(pool.get_size())
 
-    async def _close(self, probes: Probes) -> None:
+    async def _close(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await probes.close()
+        await self._probes.close()
         await self._peers.close()
         await (await self._container.get(aiohttp.ClientSession)).close()
         with suppress(Exception):
             await self._bus.close()
         await self._database.close()
         await self._container.close()
-
-
-def _required(value: T | None, name: str) -> T:
-    if value is None:
-        raise SystemExit(f"setting {name}: expected a value")
-    return value

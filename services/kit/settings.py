@@ -11,8 +11,13 @@ from typing import Annotated, NoReturn, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
 
+T = TypeVar("T")
 S = TypeVar("S", bound=BaseSettings)
+
+EX_CONFIG = 78
+"""The exit code of a process whose settings are wrong (sysexits.h)."""
 
 
 class KitSettings(BaseSettings):
@@ -63,9 +68,30 @@ class KitSettings(BaseSettings):
     @field_validator("encryption_keys")
     @classmethod
     def _check_keys(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        if any(len(base64.b64decode(key.get_secret_value())) != 32 for key in keys):
-            raise ValueError("each key must be 32 bytes in base64")
+        for key in keys:
+            _check_32_bytes(key.get_secret_value())
         return keys
+
+    @field_validator("service_key")
+    @classmethod
+    def _check_key(cls, key: SecretStr) -> SecretStr:
+        _check_32_bytes(key.get_secret_value())
+        return key
+
+    @field_validator("service_public_keys")
+    @classmethod
+    def _check_public_keys(cls, keys: dict[str, str]) -> dict[str, str]:
+        for key in keys.values():
+            _check_32_bytes(key)
+        return keys
+
+    @field_validator("probe_listen")
+    @classmethod
+    def _check_address(cls, address: str) -> str:
+        host, _, port = address.rpartition(":")
+        if not host or not port.isdecimal():
+            raise ValueError("expected host:port")
+        return address
 
     @field_validator("roles", mode="before")
     @classmethod
@@ -93,12 +119,41 @@ def read_settings(kind: type[S]) -> S:
         return kind()
     except ValidationError as error:
         stop(kind, error)
+    except SettingsError as error:
+        # Its text names the field; the value that is no JSON stays in its cause.
+        field = next((name for name in kind.model_fields if f'"{name}"' in str(error)), "")
+        print(f"setting {_environment_name(kind, field)}: expected JSON", file=sys.stderr)
+        raise SystemExit(EX_CONFIG) from None
 
 
 def stop(kind: type[BaseSettings], error: ValidationError) -> NoReturn:
     """Say which settings are wrong and what was expected, then end the process."""
-    prefix = kind.model_config.get("env_prefix", "")
     for problem in error.errors():
-        name = f"{prefix}{'_'.join(str(part) for part in problem['loc'])}".upper()
+        field, *inside = (str(part) for part in problem["loc"])
+        name = "_".join([_environment_name(kind, field), *inside])
         print(f"setting {name}: {problem['msg']}", file=sys.stderr)
-    raise SystemExit(78)  # EX_CONFIG
+    raise SystemExit(EX_CONFIG)
+
+
+def required(value: T | None, name: str) -> T:
+    """The value of a setting that this process cannot do without."""
+    if value is None:
+        print(f"setting {name}: expected a value", file=sys.stderr)
+        raise SystemExit(EX_CONFIG)
+    return value
+
+
+def _environment_name(kind: type[BaseSettings], field: str) -> str:
+    # Where a field has an alias, pydantic names the alias, which is the whole variable.
+    aliases = {info.validation_alias for info in kind.model_fields.values()}
+    prefix = "" if field in aliases else kind.model_config.get("env_prefix", "")
+    return f"{prefix}{field}".upper()
+
+
+def _check_32_bytes(key: str) -> None:
+    try:
+        right = len(base64.b64decode(key, validate=True)) == 32
+    except ValueError:
+        right = False
+    if not right:
+        raise ValueError("expected 32 bytes in base64")

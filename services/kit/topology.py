@@ -39,7 +39,8 @@ STREAMS = (
         retention=api.RetentionPolicy.WORK_QUEUE,
         storage=api.StorageType.FILE,
         discard=api.DiscardPolicy.NEW,
-        max_bytes=8 << 30,
+        # The server sets this much disk aside; beyond it commands wait in the outboxes.
+        max_bytes=2 << 30,
         duplicate_window=_DUPLICATE_WINDOW,
         allow_direct=True,
         allow_atomic=True,

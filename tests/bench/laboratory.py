@@ -6,6 +6,7 @@ import asyncio
 import json
 import shutil
 import tempfile
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,6 +21,12 @@ from services.kit.devstack.envoy import configure_with_envoyconf
 from services.kit.devstack.mesh import Mesh, mesh_processes
 from services.kit.devstack.paths import StatePaths
 from services.kit.devstack.python_process import PythonProcess, answers
+from tests.bench.cpu import cpu_seconds
+from tests.bench.figure import note
+
+_CALM = 0.25
+"""Cores that an idle mesh takes at the most."""
+_CALM_FOR, _CALM_WITHIN = 1.5, 60
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,17 @@ class Laboratory:
     def edge_url(self) -> str:
         """The edge itself, without Envoy."""
         return f"http://{self.mesh.wiring.listen('edge')}"
+
+    async def calm(self) -> None:
+        """Wait until the mesh has nothing left to do from what was measured before."""
+        ends = time.monotonic() + _CALM_WITHIN
+        while time.monotonic() < ends:
+            before = sum(cpu_seconds(self.mesh).values())
+            await asyncio.sleep(_CALM_FOR)
+            busy = (sum(cpu_seconds(self.mesh).values()) - before) / _CALM_FOR
+            if busy < _CALM:
+                return
+        note(f"  the mesh is still busy after {_CALM_WITHIN} s: what follows is measured too low")
 
     async def sandbox(self, path: str) -> Any:
         """What the stand-in for Meta tells."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import suppress
 
 from tests.bench.business import TOPICS, Business, open_business
 from tests.bench.cpu import costs, cpu_seconds
@@ -19,7 +19,7 @@ OFFERED = 1.5 * BUDGET
 """Messages per second: more than the budget, so that the budget is not what limits."""
 QUIET = 1.0
 _CONNECTIONS = 64
-_PATIENCE = 75
+_PATIENCE, _STALLED = 75, 20
 _FIRST_CUSTOMER = 11_700_000_000
 
 
@@ -65,32 +65,28 @@ async def _carried(lab: Laboratory, business: Business, burst: int) -> float:
         f" within {acknowledging:.1f} s (p99 {outcome.p99 * 1000:.0f} ms); the last of {heard}"
         f" answers {last - outcome.ended:.1f} s later"
     )
+    note(f"  {costs(before, cpu_seconds(lab.mesh), heard * burst)}")
     if heard < bursts:
-        raise Invalid(f"only {heard} of {bursts} bursts had an answer after {_PATIENCE} s")
+        note(f"  the backlog did not drain within {_PATIENCE} s: {bursts - heard} bursts are left")
+        return heard * burst / took
     await _one_each(lab, business, bursts)
     await _nothing_left(lab, business)
-    note(f"  {costs(before, cpu_seconds(lab.mesh), plan.count)}")
     return plan.count / took
 
 
 async def _answers(lab: Laboratory, business: Business, expected: int) -> tuple[int, float]:
-    """How many answers the sandbox accepted, and when the last of them was there."""
+    """How many customers have an answer at the sandbox, and when the last of them had it."""
     ends = time.monotonic() + _PATIENCE
     heard, last = 0, time.monotonic()
-
-    async def sent() -> int:
+    while heard < expected and (now := time.monotonic()) < ends:
         numbers = (await lab.sandbox("numbers"))["numbers"]
-        return int(next(n["sent"] for n in numbers if n["phone_number_id"] == business.number))
-
-    async def more() -> bool:
-        nonlocal heard, last
-        now = await sent()
-        if now > heard:
-            heard, last = now, time.monotonic()
-        return heard >= expected
-
-    with suppress(TimeoutError):  # Those who call see what is missing.
-        await until(more, ends - time.monotonic())
+        # Nobody writes through the sandbox, so a chat begins with the first answer in it.
+        found = next(n["chats"] for n in numbers if n["phone_number_id"] == business.number)
+        if found > heard:
+            heard, last = found, time.monotonic()
+        elif now - last > _STALLED:
+            raise Invalid(f"{heard} of {expected} bursts had an answer, and no more came")
+        await asyncio.sleep(0.1)
     return heard, last
 
 

@@ -39,12 +39,15 @@ RETURNING d.part, d.attempts, d.correlation_id;
 
 -- end_unsent
 -- Ends what was not sent and never will be: $7 is cancelled or failed. What is under way is left.
+-- A message that was queued has as many parts as then; $2 where it was not.
 INSERT INTO ingestion.deliveries
   (message_id, part, parts, connection_id, lane, correlation_id, status, reason, due_time, create_time,
    failed_time)
-SELECT $1::uuid, part, $2::int, $3::uuid, $4::text, $5::text, $7::text::ingestion.delivery_status,
+SELECT $1::uuid, part, parts, $3::uuid, $4::text, $5::text, $7::text::ingestion.delivery_status,
        $8::text, $6::timestamptz, $6::timestamptz, CASE WHEN $7::text = 'failed' THEN $6::timestamptz END
-  FROM generate_series(0, $2::int - 1) AS part
+  FROM (SELECT coalesce(max(parts), $2::int) AS parts
+          FROM ingestion.deliveries WHERE message_id = $1) AS message,
+       generate_series(0, parts - 1) AS part
 ON CONFLICT (tenant_id, message_id, part) DO UPDATE
    SET status = excluded.status, reason = excluded.reason, failed_time = excluded.failed_time,
        command = NULL

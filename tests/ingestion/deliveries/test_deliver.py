@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from typing import Any
 
 import pytest
 from malha.ingestion.v1.commands_pb2 import DeliverMessage
 from malha.processing.v1.turn_service_pb2 import ClaimReplyResponse
+from pydantic import SecretStr
 
 from services.ingestion.channels.base import Progress
 from services.ingestion.connections.directory import Connections
 from services.ingestion.deliveries import commands
+from services.kit.crypto import Sealer
 from services.kit.db import Database, DatabaseUnavailable
 from services.kit.errors import Unavailable
 from services.kit.ids import new_id
@@ -377,3 +380,16 @@ async def test_another_tenant_sees_no_deliveries(world: World) -> None:
     other.connections = Connections(world.database, SEALER)
     assert await other.listed(correlation) == []
     assert await other.rows() == []
+
+
+async def test_every_part_ends_when_the_connection_cannot_be_opened_any_more(world: World) -> None:
+    world.provider.behaves = [refuses(131056)]
+    command = world.message("palavra " * 1500)
+    await world.deliver(command)
+    assert await world.state(command) == "queued queued queued"
+    other_key = Sealer([SecretStr(base64.b64encode(b"e" * 32).decode())])
+    world.connections = Connections(world.database, other_key)
+    world.clock.pass_by(10)
+    await world.run_timers()
+    assert await asyncio.wait_for(world.run_bus(), 5) == 1
+    assert await world.state(command) == "failed failed failed"

@@ -160,7 +160,7 @@ TUNED = {
         "qual a numeração dos sapatos",
     ),
 }
-"""The score, its threshold and the texts were chosen with these."""
+"""The shop's texts were improved with these in view."""
 
 FRESH = {
     EXCHANGE: (
@@ -205,7 +205,7 @@ FRESH = {
         "tem desconto na primeira compra?",
     ),
 }
-"""Written afterwards, and nothing was changed for them."""
+"""Written after the texts, which were not changed for them; the threshold saw both."""
 
 ELSEWHERE = (
     "Qual a capital da França?",
