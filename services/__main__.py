@@ -20,13 +20,16 @@ from contextlib import asynccontextmanager
 
 from nats.aio.client import Client
 
+from services.demo.seed import SeedFailed, seed
 from services.kit.bus import connect
+from services.kit.deadletters import NoSuchLetter, list_dead_letters, send_again
+from services.kit.errors import AppError
+from services.kit.migrate import MigrationFailed, migrate
 from services.kit.settings import KitSettings, read_settings, required
 from services.settings import OperatorSettings
 
 
 async def _migrate() -> None:
-    from services.kit.migrate import migrate
     from services.registry import migrations
 
     settings, own = read_settings(KitSettings), read_settings(OperatorSettings)
@@ -73,8 +76,6 @@ def _nats_config(options: argparse.Namespace) -> None:
 
 
 async def _seed() -> None:
-    from services.demo.seed import seed
-
     own = read_settings(OperatorSettings)
     before = "" if sys.stdin.isatty() else sys.stdin.read()
     told = await seed(
@@ -91,8 +92,6 @@ def _env_example() -> None:
 
 
 async def _dead_letters(options: argparse.Namespace) -> None:
-    from services.kit.deadletters import list_dead_letters, send_again
-
     async with _bus() as client:
         if options.send_again is not None:
             await send_again(client, options.send_again)
@@ -134,4 +133,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (AppError, MigrationFailed, NoSuchLetter, SeedFailed) as problem:
+        sys.exit(str(problem))

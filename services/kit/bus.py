@@ -24,6 +24,7 @@ from google.protobuf.message import DecodeError, Message
 from malha.bus.v1 import options_pb2
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription as Inbox
 
 from services.kit.auth import SERVICE, Actor
 from services.kit.call import Call
@@ -170,7 +171,7 @@ class Consumer:
         self._heard = time.monotonic()
         self._stopping = False
         self._refused = False
-        self._inbox: nats.aio.subscription.Subscription | None = None
+        self._inbox: Inbox | None = None
 
     async def run(self) -> None:
         """Pull until cancelled or stopped."""
@@ -208,7 +209,7 @@ class Consumer:
         if self._inbox is not None:
             with suppress(nats.errors.Error, OSError):
                 # The server hands out no more, and what was on its way goes back at once.
-                await self._inbox.drain()
+                await self._inbox.drain()  # type: ignore[no-untyped-call]
         running = set(self._running)
         if running:
             _, late = await asyncio.wait(running, timeout=seconds)

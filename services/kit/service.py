@@ -8,7 +8,7 @@ import hashlib
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -209,8 +209,7 @@ class Process:
         self._tasks: list[asyncio.Task[None]] = []
         self._consumers: list[Consumer] = []
         self._stop = asyncio.Event()
-        self._server = grpc.aio.server(options=_SERVER_OPTIONS)
-        self._health = health_aio.HealthServicer()
+        self._opened = AsyncExitStack()
 
     async def run(self) -> int:
         """Start, serve, drain, stop. Returns the exit code."""
@@ -222,27 +221,36 @@ class Process:
         # A start that waits for something must not outlive a SIGTERM.
         await asyncio.wait((start, stopped), return_when=asyncio.FIRST_COMPLETED)
         start.cancel()
-        try:
-            await start
-        except asyncio.CancelledError:
-            return 0
-        except AppError as error:
-            log.error("cannot start", reason=error.reason, problem=error.message)
-            return 1
-        log.info("started", roles=sorted(self._settings.roles))
-        await stopped
-        await self._drain()
+        async with self._opened:
+            try:
+                await start
+            except asyncio.CancelledError:
+                return 0
+            except AppError as error:
+                log.error("cannot start", reason=error.reason, problem=error.message)
+                return 1
+            log.info("started", roles=sorted(self._settings.roles))
+            await stopped
+            await self._drain()
         log.info("stopped")
         return 0
 
     async def _start(self) -> None:
-        container, settings = self._container, self._settings
+        """Open everything; `_opened` closes it in reverse, however far the start came."""
+        container, settings, closes = self._container, self._settings, self._opened
+        closes.push_async_callback(container.close)
+        self._server = grpc.aio.server(options=_SERVER_OPTIONS)
+        self._health = health_aio.HealthServicer()
         if settings.encryption_keys:
             key = settings.encryption_keys[0].get_secret_value()
             configure_pages(hashlib.sha256(base64.b64decode(key)).digest())
         self._database = await container.get(Database)
+        closes.push_async_callback(self._database.close)
         self._bus = await container.get(Client)
+        closes.push_async_callback(self._close_bus)
+        closes.push_async_callback((await container.get(aiohttp.ClientSession)).close)
         self._peers = await container.get(Peers)
+        closes.push_async_callback(self._peers.close)
         wiring = Wiring(container)
         self._probes = Probes(
             {
@@ -252,6 +260,9 @@ class Process:
             },
             on_scrape=self._measure_pool,
         )
+        closes.push_async_callback(self._probes.close)
+        closes.push_async_callback(self._end_tasks)
+        closes.push_async_callback(self._server.stop, 0)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         if "rpc" in settings.roles:
             await self._bind(self._server, wiring)
@@ -277,7 +288,6 @@ class Process:
         await self._health.enter_graceful_shutdown()
         drain = self._settings.drain_seconds
         await asyncio.gather(self._server.stop(drain), *(c.stop(drain) for c in self._consumers))
-        await self._close()
 
     async def _bind(self, server: grpc.aio.Server, wiring: Wiring) -> None:
         authenticator = await self._container.get(Authenticator)
@@ -365,14 +375,11 @@ class Process:
         pool_connections.labels("idle").set(pool.get_idle_size())
         pool_connections.labels("open").set(pool.get_size())
 
-    async def _close(self) -> None:
+    async def _end_tasks(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._probes.close()
-        await self._peers.close()
-        await (await self._container.get(aiohttp.ClientSession)).close()
+
+    async def _close_bus(self) -> None:
         with suppress(Exception):
             await self._bus.close()
-        await self._database.close()
-        await self._container.close()

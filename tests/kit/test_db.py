@@ -12,7 +12,7 @@ from malha.crm.v1.events_pb2 import TenantCreated
 from malha.crm.v1.tenant_service_pb2 import GetTenantRequest
 
 from services.kit.call import Call, NotATenantsCall
-from services.kit.db import Database, TextNotStorable
+from services.kit.db import Database, DatabaseUnavailable, TextNotStorable, TransactionLost
 from services.kit.errors import InvalidRequest, NotFound
 from services.kit.outbox import NotOnTheBus
 from services.kit.testing import partner_call, service_call
@@ -148,3 +148,49 @@ async def test_hints_run_after_the_commit_only(call: Call) -> None:
         tx.after_commit(lambda: ran.append("hint"))
         assert ran == []
     assert ran == ["hint"]
+
+
+async def test_a_hint_that_fails_undoes_nothing(call: Call) -> None:
+    def fail() -> None:
+        raise ConnectionError
+
+    ran: list[str] = []
+    async with call.transaction() as tx:
+        await tx.run(_INSERT, "Aurora")
+        tx.after_commit(fail)
+        tx.after_commit(lambda: ran.append("the next one"))
+    assert ran == ["the next one"]
+    async with call.transaction() as tx:
+        assert await tx.value(_NAMES) == "Aurora"
+
+
+async def test_a_failure_caught_inside_is_no_success(call: Call) -> None:
+    """PostgreSQL has undone the transaction by then; its COMMIT would go through quietly."""
+    with pytest.raises(TransactionLost):
+        async with call.transaction() as tx:
+            await tx.run(_INSERT, "Aurora")
+            with pytest.raises(asyncpg.DivisionByZeroError):
+                await tx.value("SELECT 1 / 0")
+
+
+async def test_a_bug_is_not_taken_for_a_database_that_is_away(call: Call) -> None:
+    with pytest.raises(asyncpg.InterfaceError):
+        async with call.transaction() as tx:
+            await tx.value("SELECT $1::int")
+
+
+async def test_a_query_that_takes_too_long_is_tried_again(call: Call) -> None:
+    with pytest.raises(DatabaseUnavailable):
+        async with call.transaction() as tx:
+            await tx.run("SET LOCAL statement_timeout = 20")
+            await tx.value("SELECT pg_sleep(5)")
+
+
+async def test_an_error_does_not_quote_the_row(call: Call) -> None:
+    with pytest.raises(asyncpg.CheckViolationError) as refused:
+        async with call.transaction() as tx:
+            await tx.run(
+                "INSERT INTO crm.tenants (name, plan, status, webhooks_per_minute)"
+                " VALUES ('what a customer wrote', 'free', 99, 9)"
+            )
+    assert "what a customer wrote" not in str(refused.value)

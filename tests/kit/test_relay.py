@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from malha.crm.v1.events_pb2 import TenantCreated
 from nats.aio.client import Client
+from nats.js.errors import APIError
 
+from services.kit import relay
 from services.kit.auth import Signer
 from services.kit.bus import connect
 from services.kit.call import Call
@@ -124,6 +127,61 @@ async def _emit(call: Call, count: int) -> None:
     async with call.transaction() as tx:
         for _ in range(count):
             tx.emit(_event(call.tenant_id))
+
+
+async def test_a_stream_that_takes_nothing_holds_up_only_its_own(
+    database: Database,
+    client: Client,
+    admin: Client,
+    tenant: TestTenant,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    publish = relay._publish_batch
+    full = True
+
+    async def refuse_commands(client: Client, rows: Sequence[Mapping[str, Any]]) -> None:
+        if full and rows[0]["subject"].startswith("cmd"):
+            raise APIError(code=503, err_code=10_077, description="maximum bytes exceeded")
+        await publish(client, [row for row in rows if not row["subject"].startswith("cmd")])
+
+    monkeypatch.setattr(relay, "_publish_batch", refuse_commands)
+    await database.pool.execute(
+        "INSERT INTO crm.outbox (message_id, subject, headers, payload)"
+        " VALUES ($1, 'cmd.crm.t.-.probe', '{}', '')",
+        new_id(),
+    )
+    await _emit(service_call(database, tenant_id=tenant.id), 3)
+    async with _running(relay_outbox(database, client)):
+        async with asyncio.timeout(15):
+            while await database.pool.fetchval("SELECT count(*) FROM crm.outbox") > 1:
+                await asyncio.sleep(0.02)
+        assert await _stored(admin, tenant.id) == 3
+        full = False
+        await _emptied(database)
+
+
+async def test_a_timer_that_hangs_does_not_hold_up_the_others(
+    database: Database, peers: Peers, tenant: TestTenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "_TIMER_LEASE_SECONDS", 0.05)
+    now = datetime.now(UTC)
+    call = service_call(database, tenant_id=tenant.id)
+    async with call.transaction() as tx:
+        for _ in range(20):
+            tx.arm("hang", new_id(), now - timedelta(seconds=2))
+        tx.arm("ring", tenant.id, now - timedelta(seconds=1))
+    done = asyncio.Event()
+
+    async def hang(_call: Call, _id: str) -> None:
+        await asyncio.sleep(60)
+
+    async def ring(_call: Call, _id: str) -> None:
+        done.set()
+
+    functions: dict[str, Any] = {"hang": (hang, {}), "ring": (ring, {})}
+    async with _running(run_timers(database, peers, functions)):
+        await asyncio.wait_for(done.wait(), 15)
+    await database.pool.execute("DELETE FROM crm.timers WHERE kind IN ('hang', 'ring')")
 
 
 async def test_a_service_may_publish_only_its_own(client: Client, tenant: TestTenant) -> None:

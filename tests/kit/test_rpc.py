@@ -158,6 +158,26 @@ async def test_a_hostile_correlation_id_is_replaced(
     assert len(behaviour.seen.correlation_id) == 36
 
 
+@pytest.mark.parametrize("hostile", ["x" * 500, "a b", "<script>", "'; DROP TABLE x"])
+async def test_a_hostile_request_id_goes_nowhere(
+    stub: assistant_service_pb2_grpc.AssistantServiceStub, behaviour: Behaviour, hostile: str
+) -> None:
+    _, details = await _refusal(stub, _id(1), x_request_id=hostile)
+    assert (
+        details["RequestInfo"].request_id == behaviour.seen.cause == behaviour.seen.correlation_id
+    )
+    assert len(behaviour.seen.cause) == 36
+
+
+async def test_a_bugs_log_line_says_whose_call_it_was(
+    stub: assistant_service_pb2_grpc.AssistantServiceStub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await _refusal(stub, _id(2), x_correlation_id="my-own-correlation")
+    said = capsys.readouterr().out
+    line = next(line for line in said.splitlines() if "rpc failed" in line)
+    assert "my-own-correlation" in line and "t1" in line
+
+
 async def test_an_error_says_its_reason_and_the_request(
     stub: assistant_service_pb2_grpc.AssistantServiceStub,
 ) -> None:

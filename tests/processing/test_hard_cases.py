@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from malha.ingestion.v1.delivery_service_pb2 import DeliveryStatus
 from malha.message.v1.message_pb2 import (
@@ -99,3 +101,17 @@ async def test_a_request_id_belongs_to_one_conversation(stage: Stage) -> None:
     request.conversation_id = second["id"]
     with pytest.raises(RequestIdReused):
         await send_message(call, request, clock=stage.clock)
+
+
+async def test_a_clock_ahead_of_ours_does_not_reorder_a_conversation(stage: Stage) -> None:
+    await stage.receive(stage.text("agora", written=datetime(2099, 1, 1, tzinfo=UTC)))
+    reply = await stage.reply()
+    await stage.claim(reply)
+    await stage.deliver((reply.message.id, DeliveryStatus.DELIVERY_STATUS_SENT))
+    await stage.say("depois disso?")
+    await stage.generate(await stage.flush())
+    assert [said.text for said in stage.llm.prompts[-1].turns] == [
+        "agora",
+        reply.message.content.text.text,
+        "depois disso?",
+    ]

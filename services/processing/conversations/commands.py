@@ -107,7 +107,7 @@ async def receive_messages(
     except Exception as error:
         if len(incoming) == 1 or (isinstance(error, AppError) and error.retryable):
             raise
-        # One of them cannot be stored. Alone it fails alone, and the bus gives up on it alone.
+        # One of them cannot be stored: the others are, and the command fails for that one.
         failure: Exception | None = None
         for item in incoming:
             try:
@@ -177,7 +177,8 @@ def _incoming(
 ) -> _Incoming:
     message = inbound.message
     party = customer_of(inbound)
-    time = message.timestamp.ToDatetime(UTC)
+    # A clock ahead of ours would put a message behind everything that is said after it.
+    time = min(message.timestamp.ToDatetime(UTC), now)
     late = is_late(time, now, late_after)
     return _Incoming(
         message=message,

@@ -48,7 +48,7 @@ WITH known AS (
      create_time, last_message_time)
   SELECT $2::uuid, $3::uuid, $4::text, settled.id, $9::uuid,
          (CASE WHEN $9::uuid IS NULL THEN 'person' ELSE 'assistant' END)::processing.handler,
-         $18::timestamptz, least($14::timestamptz, $18::timestamptz)
+         $18::timestamptz, $14::timestamptz
     FROM settled
   ON CONFLICT (tenant_id, connection_id, participant_id) DO UPDATE
     SET status = 'open',
