@@ -18,6 +18,7 @@ from prometheus_client import Counter
 
 from services.ingestion.connections.directory import Connections, OpenConnection
 from services.ingestion.deliveries.statuses import apply_statuses
+from services.ingestion.webhooks.handover import hand_over
 from services.ingestion.webhooks.judging import Judged, judge
 from services.ingestion.webhooks.model import Floods, Reason
 from services.ingestion.webhooks.pressure import Backlog, Pressure
@@ -246,7 +247,7 @@ async def _settle(
             )
     messages = [one.inbound for one, reason in settled if one.inbound is not None and not reason]
     for part in portions(messages):
-        tx.send(ReceiveMessages(messages=part))
+        await hand_over(tx, ReceiveMessages(messages=part), now)
     return settled
 
 

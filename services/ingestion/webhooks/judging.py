@@ -13,6 +13,7 @@ from malha.processing.v1.commands_pb2 import InboundMessage
 from services.ingestion.channels.base import Item, StatusUpdate, UnreadableWebhook
 from services.ingestion.connections.directory import Connections, OpenConnection
 from services.ingestion.webhooks.model import Facts, Reason, verdict
+from services.ingestion.webhooks.reading import parsed
 from services.kit.db import Record
 from services.kit.errors import InvalidRequest
 from services.kit.ids import new_id
@@ -92,7 +93,7 @@ def _items(row: Record, connection: OpenConnection | None) -> Iterator[tuple[Jud
         yield first, None
         return
     try:
-        items = list(connection.channel.split(orjson.loads(row["payload"])))
+        items = list(connection.channel.split(parsed(row["payload"])))
     except UnreadableWebhook:
         first.reason = Reason.ENVELOPE_UNKNOWN
         yield first, None

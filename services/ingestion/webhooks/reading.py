@@ -1,9 +1,10 @@
 """What a webhook becomes in the ledger, decided before it is acknowledged. No I/O."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 from malha.ingestion.v1.webhook_service_pb2 import InboundWebhook
@@ -17,6 +18,11 @@ KEPT_BYTES = 4096
 """How much is kept of a body that was not proven to be the provider's."""
 _LONGEST_SIGNATURE = 256
 _NANOSECOND = 1e-9
+_ESCAPE = re.compile(
+    rb"\\u[dD][89abAB]..\\u[dD][c-fC-F].."
+    rb"|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+    rb"|\\."
+)
 
 
 class Received(NamedTuple):
@@ -79,7 +85,7 @@ def read(webhook: InboundWebhook, connection: OpenConnection) -> Received | Refu
     except SignatureMismatch:
         return Refusal(Reason.SIGNATURE_MISMATCH, 401)
     try:
-        orjson.loads(body)
+        parsed(body)
     except orjson.JSONDecodeError:
         return Refusal(Reason.BODY_UNREADABLE, 400)
     return Received(
@@ -92,6 +98,19 @@ def read(webhook: InboundWebhook, connection: OpenConnection) -> Received | Refu
         signature_of(headers),
         _seconds(webhook),
     )
+
+
+def parsed(body: bytes) -> Any:
+    """The JSON of a body. Raises orjson.JSONDecodeError.
+
+    Half a character, as names that were cut short end with, is replaced: the whole webhook would be
+    refused for it, and with it the messages of everybody else in it.
+    """
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        text = body.decode(errors="replace").encode()
+        return orjson.loads(_ESCAPE.sub(lambda m: rb"\ufffd" if m["half"] else m[0], text))
 
 
 def refused(webhook: InboundWebhook, connection: OpenConnection, reason: Reason) -> Refused:

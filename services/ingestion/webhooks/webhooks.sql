@@ -109,6 +109,18 @@ UPDATE ingestion.webhook_events e
    AND e.status = 'queued'
 RETURNING e.id, e.reason;
 
+-- insert_handover
+-- Remembers messages that are handed on.
+INSERT INTO ingestion.handovers (id, command, create_time) VALUES ($1, $2, $3);
+
+-- handover
+-- Messages that were handed on, and may not have arrived.
+SELECT command, create_time FROM ingestion.handovers WHERE id = $1;
+
+-- delete_handover
+-- Forgets messages that have arrived.
+DELETE FROM ingestion.handovers WHERE id = $1;
+
 -- list_webhook_events
 -- One page, newest first, without payloads. A workspace of '' sees all; NULL filters do not apply.
 -- $5 is the correlation as an id: an event's own id is its correlation unless it took another's.

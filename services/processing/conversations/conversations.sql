@@ -227,3 +227,7 @@ SELECT m.id, m.conversation_id, m.direction, m.author, m.status, m.failure_reaso
  WHERE (m.correlation_id = $1 OR (m.turn_id = ANY($2::uuid[]) AND m.direction = 'outbound'))
    AND ($3 = '' OR c.workspace_id = nullif($3, '')::uuid)
  ORDER BY m.id;
+
+-- stored_messages
+-- Which of these messages are stored.
+SELECT id FROM processing.messages WHERE id = ANY($1::uuid[]);

@@ -7,6 +7,8 @@ from malha.ingestion.v1.webhook_event_service_pb2 import ListWebhookEventsReques
 from malha.ingestion.v1.webhook_event_service_pb2_grpc import WebhookEventServiceStub
 from malha.processing.v1.conversation_pb2 import Conversation, ConversationStatus
 from malha.processing.v1.conversation_service_pb2 import (
+    FindStoredMessagesRequest,
+    FindStoredMessagesResponse,
     GetConversationRequest,
     GetTimelineRequest,
     ListConversationsRequest,
@@ -84,6 +86,15 @@ async def list_messages(call: Call, request: ListMessagesRequest) -> ListMessage
     return ListMessagesResponse(
         messages=[message_of(row) for row in shown], next_page_token=next_page_token
     )
+
+
+async def find_stored_messages(
+    call: Call, request: FindStoredMessagesRequest
+) -> FindStoredMessagesResponse:
+    """Which of these messages are stored."""
+    async with call.transaction() as tx:
+        rows = await tx.all(sql.stored_messages, list(request.message_ids))
+    return FindStoredMessagesResponse(message_ids=[row["id"] for row in rows])
 
 
 async def get_timeline(call: Call, request: GetTimelineRequest) -> Timeline:

@@ -268,6 +268,8 @@ class World:
     async def timers(self, tenant_id: str) -> int:
         """Batches that would be resumed."""
         rows = await self.all(
-            tenant_id, "SELECT 1 FROM ingestion.timers WHERE tenant_id = $1", tenant_id
+            tenant_id,
+            "SELECT 1 FROM ingestion.timers WHERE tenant_id = $1 AND kind = 'process_webhooks'",
+            tenant_id,
         )
         return len(rows)

@@ -61,6 +61,11 @@ class ConversationServiceStub:
                 request_serializer=malha_dot_processing_dot_v1_dot_conversation__service__pb2.GetTimelineRequest.SerializeToString,
                 response_deserializer=malha_dot_processing_dot_v1_dot_conversation__service__pb2.Timeline.FromString,
                 _registered_method=True)
+        self.FindStoredMessages = channel.unary_unary(
+                '/malha.processing.v1.ConversationService/FindStoredMessages',
+                request_serializer=malha_dot_processing_dot_v1_dot_conversation__service__pb2.FindStoredMessagesRequest.SerializeToString,
+                response_deserializer=malha_dot_processing_dot_v1_dot_conversation__service__pb2.FindStoredMessagesResponse.FromString,
+                _registered_method=True)
 
 
 class ConversationServiceServicer:
@@ -104,6 +109,14 @@ class ConversationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def FindStoredMessages(self, request, context):
+        """Tells which of these messages are stored. Internal: whoever handed them on asks whether they
+        arrived.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ConversationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -131,6 +144,11 @@ def add_ConversationServiceServicer_to_server(servicer, server):
                     servicer.GetTimeline,
                     request_deserializer=malha_dot_processing_dot_v1_dot_conversation__service__pb2.GetTimelineRequest.FromString,
                     response_serializer=malha_dot_processing_dot_v1_dot_conversation__service__pb2.Timeline.SerializeToString,
+            ),
+            'FindStoredMessages': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindStoredMessages,
+                    request_deserializer=malha_dot_processing_dot_v1_dot_conversation__service__pb2.FindStoredMessagesRequest.FromString,
+                    response_serializer=malha_dot_processing_dot_v1_dot_conversation__service__pb2.FindStoredMessagesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -269,6 +287,33 @@ class ConversationService:
             '/malha.processing.v1.ConversationService/GetTimeline',
             malha_dot_processing_dot_v1_dot_conversation__service__pb2.GetTimelineRequest.SerializeToString,
             malha_dot_processing_dot_v1_dot_conversation__service__pb2.Timeline.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindStoredMessages(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/malha.processing.v1.ConversationService/FindStoredMessages',
+            malha_dot_processing_dot_v1_dot_conversation__service__pb2.FindStoredMessagesRequest.SerializeToString,
+            malha_dot_processing_dot_v1_dot_conversation__service__pb2.FindStoredMessagesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -31,6 +31,10 @@ class ConversationServiceStub:
     """Returns everything that happened under one correlation id, oldest first: the webhook, the
     messages, the turn, the answer and its delivery. Fails with TIMELINE_NOT_FOUND.
     """
+    FindStoredMessages: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.FindStoredMessagesRequest, _conversation_service_pb2.FindStoredMessagesResponse]
+    """Tells which of these messages are stored. Internal: whoever handed them on asks whether they
+    arrived.
+    """
 
 class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
     """Conversations and what is said in them."""
@@ -77,6 +81,16 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_conversation_service_pb2.Timeline]:
         """Returns everything that happened under one correlation id, oldest first: the webhook, the
         messages, the turn, the answer and its delivery. Fails with TIMELINE_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def FindStoredMessages(
+        self,
+        request: _conversation_service_pb2.FindStoredMessagesRequest,
+        context: _aio.ServicerContext[_conversation_service_pb2.FindStoredMessagesRequest, _abc.Awaitable[_conversation_service_pb2.FindStoredMessagesResponse]],
+    ) -> _abc.Awaitable[_conversation_service_pb2.FindStoredMessagesResponse]:
+        """Tells which of these messages are stored. Internal: whoever handed them on asks whether they
+        arrived.
         """
 
 def add_ConversationServiceServicer_to_server(servicer: ConversationServiceServicer, server: _aio.Server) -> None: ...
