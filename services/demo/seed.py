@@ -154,7 +154,7 @@ async def _register_number(sandbox_url: str, channel: dict[str, str]) -> None:
         "verify_token",
         "access_token",
     )
-    # Whoever posts a webhook past the sandbox opens no window there; the answer shall arrive anyway.
+    # Whoever posts a webhook past the sandbox opens no window there; the answer arrives anyway.
     body = {name: channel[name] for name in fields} | {"window": "off"}
     async with (
         aiohttp.ClientSession() as session,

@@ -46,8 +46,6 @@ Settle = Literal["ack", "retry", "dead"]
 ACK_WAIT_SECONDS = 10.0
 _PROGRESS_SECONDS = 4.0
 _PULL_SECONDS = 20.0
-# Nobody serves the request: the stream or the durable is gone until an operator lays them out.
-_NOBODY = "503"
 _HEARTBEAT_SECONDS = 5.0
 _RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _DEFAULT_CONCURRENCY = 16
@@ -243,8 +241,7 @@ class Consumer:
                     log.warning("pull refused", handler=self.subscription.durable, status=status)
                 left = headers.get("Nats-Pending-Messages")
                 self._asked = max(0, self._asked - int(left)) if left else 0
-                if status != _NOBODY:  # Asking again at once would only be refused as fast.
-                    self._room.set()
+                self._room.set()
             return
         self._asked = max(0, self._asked - 1)
         if self._stopping:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from tests.architecture.repository import ROOT
-
 from services.kit.settings_doc import env_example
 from services.registry import settings
+from tests.architecture.repository import ROOT
 
 
 def test_the_example_is_fresh() -> None:

@@ -11,9 +11,9 @@ import tempfile
 from pathlib import Path
 
 from llmock.pytest_plugin import LLMock
-from tests.outside import new_customer, outside
 
 from services.kit.devstack.mesh import Mesh
+from tests.outside import new_customer, outside
 
 QUESTION = "Qual é o prazo para trocar um produto?"
 REPLY = "Você tem 30 dias para trocar, com a etiqueta. [1]"

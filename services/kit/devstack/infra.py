@@ -1,7 +1,7 @@
 """PostgreSQL, Valkey and NATS, migrated and with their streams: what every service stands on."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Self
 
@@ -111,9 +111,11 @@ class Infra:
         self.paths.remove_runtime()
         self._lock.release()
 
-    async def keep(self, unit: Unit) -> Keeper:
-        """Start a unit and keep it running until stop()."""
-        keeper = Keeper(unit, self.paths, self._changed)
+    async def keep(
+        self, unit: Unit, *, brought_back: Callable[[], Awaitable[None]] | None = None
+    ) -> Keeper:
+        """Start a unit and keep it running until stop(); `brought_back` follows each restart."""
+        keeper = Keeper(unit, self.paths, self._changed, brought_back=brought_back)
         self.keepers.append(keeper)
         with self.timeline.step(unit.name):
             await keeper.start()
@@ -173,7 +175,8 @@ class Infra:
         await self.migrate()
 
     async def _start_nats(self) -> None:
-        await self.keep(self.nats)
+        # A server that lost its store comes back without streams.
+        await self.keep(self.nats, brought_back=self.lay_out_bus)
         # Only now: a configuration that the server refuses is asked for again.
         self._nats_stamp.write(self._nats_content)
         await self.lay_out_bus()

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from enum import StrEnum
 
 from services.kit.devstack.errors import StackError
@@ -35,6 +35,8 @@ class Keeper:
         unit: Unit,
         paths: StatePaths,
         changed: Callable[[], None] = lambda: None,
+        *,
+        brought_back: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.unit = unit
         self.state = State.WAITING
@@ -46,6 +48,7 @@ class Keeper:
         self.process: Process | None = None
         self._paths = paths
         self._changed = changed
+        self._brought_back = brought_back
         self._task: asyncio.Task[None] | None = None
         self._wanted = asyncio.Event()
 
@@ -100,7 +103,10 @@ class Keeper:
             self._wanted.clear()
             self._set(State.STARTING)
             try:
-                return await self._boot()
+                process = await self._boot()
+                if self._brought_back is not None:
+                    await self._brought_back()
+                return process
             except StackError as error:
                 self.problem = error.sentence
                 delay = min(delay * 2, LONGEST_DELAY)
