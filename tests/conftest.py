@@ -17,7 +17,6 @@ from services.kit.devstack.infra import Infra
 from services.kit.ids import new_id
 from services.kit.testing import open_database
 
-
 pytest.register_assert_rewrite(
     "tests.contracts.embedder", "tests.contracts.llm", "tests.contracts.remote_llm"
 )
