@@ -21,7 +21,7 @@ from pathlib import Path
 import aiohttp
 
 from services.kit.devstack.errors import StackError
-from services.kit.devstack.fingerprint import services_code
+from services.kit.devstack.fingerprint import Code
 from services.kit.devstack.mesh import Mesh
 from tests.bench.business import TOPICS, open_business
 from tests.bench.figure import note
@@ -119,7 +119,7 @@ async def chaos(
             quiet=QUIET,
             sender_killed=tormentor.sender_killed,
         )
-        if services_code() != mesh.infra.code:
+        if Code.now() != mesh.infra.code:
             note("  the code was changed meanwhile: what was restarted is not what was migrated")
     return judge(evidence)
 
