@@ -21,8 +21,9 @@ class ProcessingSettings(BaseSettings):
     """Longest wait of a customer who keeps typing, where the assistant's is not known."""
     late_after: timedelta = Field(default=timedelta(hours=1), gt=timedelta(0))
     """A message older than this when it arrives is stored and shown, but triggers no answer."""
-    sweep_after: timedelta = Field(default=timedelta(seconds=2), gt=timedelta(0))
-    """How long after a buffer was due the durable timer looks, in case Valkey did not."""
+    sweep_after: timedelta = Field(default=timedelta(seconds=10), gt=timedelta(0))
+    """How long after a buffer was due the durable timer looks, in case Valkey did not. Sooner, an
+    overloaded process would look at every conversation twice."""
     hold_for: timedelta = Field(default=timedelta(seconds=5), gt=timedelta(0))
     """How often a buffer that must wait for the open turn is looked at."""
     ask_again_after: timedelta = Field(default=timedelta(seconds=60), gt=timedelta(0))

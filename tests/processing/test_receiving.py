@@ -40,7 +40,7 @@ async def test_a_first_message_opens_a_conversation(stage: Stage) -> None:
     assert opened.conversation.participant.identifier == CUSTOMER.id
     (received,) = await stage.emitted(MessageReceived)
     assert received.message.message.conversation_id == conversation["id"]
-    assert await stage.timer() == START + timedelta(seconds=5)
+    assert await stage.timer() == START + timedelta(seconds=13)
 
 
 async def test_a_message_redelivered_by_bus_or_provider_is_stored_once(stage: Stage) -> None:

@@ -60,8 +60,8 @@ async def test_without_valkey_messages_are_stored_and_answered_all_the_same(
 ) -> None:
     stage.timers = BufferTimers(redis.Redis(unix_socket_path="/nowhere.sock"))
     await stage.say()
-    assert await stage.timer() == START + timedelta(seconds=5)
-    stage.clock.pass_(seconds=5)
+    assert await stage.timer() == START + timedelta(seconds=13)
+    stage.clock.pass_(seconds=13)
     await watch_conversation(
         stage.call(),
         (await stage.conversation())["id"],

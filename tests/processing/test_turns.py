@@ -47,7 +47,7 @@ async def test_a_buffer_is_not_handed_on_early_nor_twice(stage: Stage) -> None:
     stage.clock.pass_(seconds=2)
     early = await stage.attend()
     assert (early.act, early.due) == (Act.REST, START + timedelta(seconds=3))
-    assert await stage.timer() == START + timedelta(seconds=5)
+    assert await stage.timer() == START + timedelta(seconds=13)
     stage.clock.pass_(seconds=1)
     acts = [attended.act for attended in await asyncio.gather(*(stage.attend() for _ in range(8)))]
     assert sorted(acts, key=lambda act: act.name) == [Act.OPEN] + [Act.REST] * 7

@@ -16,7 +16,7 @@ from services.ingestion.webhooks.model import Facts, Reason, verdict
 from services.ingestion.webhooks.reading import parsed
 from services.kit.db import Record
 from services.kit.errors import InvalidRequest
-from services.kit.ids import new_id
+from services.kit.ids import nth_id
 from services.kit.ratelimit import RateLimiter
 from services.kit.validate import validate
 
@@ -101,7 +101,7 @@ def _items(row: Record, connection: OpenConnection | None) -> Iterator[tuple[Jud
     for number, item in enumerate(items):
         judged = first
         if number:
-            judged = replace(first, event_id=new_id(), number=number)
+            judged = replace(first, event_id=nth_id(first.whole_id, number), number=number)
         if len(items) > 1:
             judged.payload = orjson.dumps(item.payload)
         judged.kind = item.kind
@@ -169,7 +169,7 @@ def _inbound(
 
 def complete(message: Message, connection: OpenConnection, now: datetime) -> None:
     """Add what only Malha knows to a message that an adapter has read."""
-    message.id = new_id()
+    message.id = judged.event_id  # Sorts by receipt, and is the same if this is done again.
     message.tenant_id = connection.tenant_id
     message.workspace_id = connection.workspace_id
     message.channel_id = connection.id

@@ -138,6 +138,8 @@ def inherited() -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(str(path) for path in PYTHON_PATH),
         # A log line that waits in a buffer is lost when its process is killed.
         "PYTHONUNBUFFERED": "1",
+        # A second thread for vectors this small only spins: 57 ms of CPU a query instead of 4.
+        "OPENBLAS_NUM_THREADS": "1",
     }
 
 

@@ -19,6 +19,7 @@ CANDIDATES = 50
 """The passages nearest in meaning that are ranked by their words as well."""
 WORDS = 0.4
 """The part of the score that words decide."""
+_FEW = 20
 _REMEMBERED = 4_096
 
 
@@ -30,9 +31,11 @@ def rank(
     said = [wanted & _words(f"{passage.title}\n{passage.text}") for passage in nearest]
     # In another language, or in quite other words, meaning alone can tell.
     part = WORDS if any(said) else 0.0
-    rarity = _rarity(wanted, said)
+    # Among a handful of passages nothing is rare: they count as the few found of some more.
+    count = max(len(said), _FEW)
+    rarity = _rarity(wanted, said, count)
     # As if one word more were asked for and missing: a single shared word is no perfect match.
-    whole = math.fsum(rarity.values()) + math.log(len(said) + 1)
+    whole = math.fsum(rarity.values()) + math.log(count + 1)
     ranked = []
     for passage, words in zip(nearest, said, strict=True):
         shared = math.fsum(rarity[word] for word in words)
@@ -42,11 +45,11 @@ def rank(
     return sorted(ranked, key=lambda passage: (-passage.score, passage.id))[:limit]
 
 
-def _rarity(wanted: frozenset[str], said: Sequence[frozenset[str]]) -> dict[str, float]:
+def _rarity(wanted: frozenset[str], said: Sequence[frozenset[str]], count: int) -> dict[str, float]:
     """What each word weighs: most where none of the passages has it, least where all do."""
     frequency = Counter(word for words in said for word in words)
     return {
-        word: math.log1p((len(said) - frequency[word] + 0.5) / (frequency[word] + 0.5))
+        word: math.log1p((count - frequency[word] + 0.5) / (frequency[word] + 0.5))
         for word in wanted
     }
 
