@@ -155,6 +155,8 @@ def _inbound(
 ) -> InboundMessage | None:
     """The message, complete; None when it breaks the contract."""
     inbound = target.channel.receive(item)
+    # The event's own id: it sorts by receipt, and is the same if this is done again.
+    inbound.message.id = judged.event_id
     complete(inbound.message, target, now)
     command = InboundMessage(
         message=inbound.message, correlation_id=judged.event_id, echo=inbound.echo
@@ -169,7 +171,6 @@ def _inbound(
 
 def complete(message: Message, connection: OpenConnection, now: datetime) -> None:
     """Add what only Malha knows to a message that an adapter has read."""
-    message.id = judged.event_id  # Sorts by receipt, and is the same if this is done again.
     message.tenant_id = connection.tenant_id
     message.workspace_id = connection.workspace_id
     message.channel_id = connection.id
