@@ -128,7 +128,9 @@ class _Operation:
             "operationId": f"{method.containing_service.name}_{method.name}{suffix}",
             "tags": [_tag(method.containing_service)],
             "summary": first_sentence(comment),
-            "description": comment,
+            "description": comment
+            if rpc.scope == PUBLIC
+            else f"{comment}\n\nScope: `{rpc.scope}`.",
             "x-rpc": f"{rpc.service}.{rpc.name}",
             "security": []
             if rpc.scope == PUBLIC

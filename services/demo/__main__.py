@@ -18,6 +18,7 @@ from services.kit.devstack.paths import StatePaths
 
 QUESTIONS = ("Oi, tudo bem?", "Comprei um vestido e não serviu.", "Qual é o prazo para trocar?")
 _ANSWER_SECONDS = 45.0
+_STATUS_SECONDS = 5.0
 
 console = Console(highlight=False)
 
@@ -73,11 +74,14 @@ async def _show_timeline(session: aiohttp.ClientSession, demo: dict[str, Any]) -
         events = (await response.json())["webhookEvents"]
     correlation = next(e["correlationId"] for e in events if e["kind"] == "message")
     url = f"{demo['api_url']}/v1/timelines/{correlation}"
-    async with session.get(url, headers=headers) as response:
-        response.raise_for_status()
-        entries = (await response.json())["entries"]
-    steps = " → ".join(dict.fromkeys(entry["step"] for entry in entries))
-    console.print(f"[dim]GET /v1/timelines/{correlation}: {steps}[/dim]")
+    ends = time.monotonic() + _STATUS_SECONDS
+    steps: list[str] = []
+    while "reply_delivered" not in steps and time.monotonic() < ends:
+        async with session.get(url, headers=headers) as response:
+            response.raise_for_status()
+            steps = list(dict.fromkeys(e["step"] for e in (await response.json())["entries"]))
+        await asyncio.sleep(0.2)
+    console.print(f"[dim]GET /v1/timelines/{correlation}: {' → '.join(steps)}[/dim]")
 
 
 def _say(who: str, text: str, style: str, side: Any) -> None:

@@ -155,7 +155,10 @@ async def _register_number(sandbox_url: str, channel: dict[str, str]) -> None:
         "access_token",
     )
     # Whoever posts a webhook past the sandbox opens no window there; the answer arrives anyway.
-    body = {name: channel[name] for name in fields} | {"window": "off"}
+    body = {name: channel[name] for name in fields} | {
+        "window": "off",
+        "verified_name": "Loja Aurora",
+    }
     async with (
         aiohttp.ClientSession() as session,
         session.post(f"{sandbox_url}/sandbox/numbers", json=body) as response,

@@ -25,6 +25,14 @@ UPDATE ingestion.connections
 RETURNING id, workspace_id, channel, display_name, 'CONNECTION_STATUS_' || upper(status::text) AS status,
           external_id, account_id, assistant_id, create_time, update_time;
 
+-- release_connections
+-- The connections that an assistant answered; from now on people do.
+UPDATE ingestion.connections
+   SET assistant_id = NULL, update_time = $2
+ WHERE assistant_id = $1
+RETURNING id, workspace_id, channel, display_name, 'CONNECTION_STATUS_' || upper(status::text) AS status,
+          external_id, account_id, assistant_id, create_time, update_time;
+
 -- connection
 -- One connection. A workspace of '' sees all.
 SELECT id, workspace_id, channel, display_name, 'CONNECTION_STATUS_' || upper(status::text) AS status,

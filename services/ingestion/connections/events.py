@@ -1,11 +1,27 @@
 """What connections react to."""
 
+from malha.assistants.v1.events_pb2 import AssistantDeleted
 from malha.ingestion.v1.connection_pb2 import Connection
 from malha.ingestion.v1.events_pb2 import ConnectionCreated, ConnectionUpdated
 
 from services.ingestion.connections.directory import Connections
+from services.ingestion.connections.model import WebhookURLs
 from services.kit.call import Call
-from services.kit.context import hear
+from services.kit.clock import Clock
+from services.kit.context import hear, on
+from services.kit.sql import load_sql
+
+sql = load_sql(__package__, "connections.sql")
+
+
+@on(AssistantDeleted)
+async def release_connections(
+    call: Call, event: AssistantDeleted, *, clock: Clock, urls: WebhookURLs
+) -> None:
+    """Leave the connections of a deleted assistant to people."""
+    async with call.transaction() as tx:
+        for row in await tx.all(sql.release_connections, event.assistant_id, clock.now()):
+            tx.emit(ConnectionUpdated(connection=urls.added_to(Connection(**row))))
 
 
 @hear(ConnectionCreated)

@@ -24,6 +24,9 @@ _MARKUP = re.compile(r"^\s*(?:[-*+•]|\d+[.)]|>)\s+|\*\*|__|`", re.MULTILINE)
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 
 
+_YES = re.compile(r"^(?:sim|yes)\b[.,!:]?\s*(?:(?:e|and)\s+)?", re.IGNORECASE)
+
+
 @dataclass(frozen=True, slots=True)
 class _Sentence:
     text: str
@@ -96,11 +99,17 @@ def _sentences(passage: str) -> list[_Sentence]:
         for text in _SENTENCE.split(line.strip()):
             if text.endswith("?"):
                 heading = text
-            elif text:
-                sentences.append(_Sentence(text, heading))
+            elif text and (said := _without_yes(text) if heading.endswith("?") else text):
+                sentences.append(_Sentence(said, heading))
     if sentences:
         return sentences
     return [_Sentence(" ".join(_plain(passage).replace("#", " ").split()) or title, "")]
+
+
+def _without_yes(text: str) -> str:
+    """An answer without its "Sim": it says yes to the passage's question, not to the customer's."""
+    rest = _YES.sub("", text)
+    return rest[:1].upper() + rest[1:]
 
 
 def _plain(passage: str) -> str:

@@ -83,7 +83,7 @@ def addresses(demo: dict[str, Any]) -> str:
     user = demo.get("user") or {}
     lines = {
         "REST and web": demo.get("api_url"),
-        "Console": demo.get("console_url"),
+        "Start page": demo.get("console_url"),
         "gRPC": demo.get("grpc_url"),
         "Sandbox": demo.get("sandbox_url"),
         "Login": f"{user['email']} / {user['password']}" if user else None,

@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 from google.protobuf.json_format import ParseDict
 from malha.assistants.v1.assistant_pb2 import Assistant
+from malha.assistants.v1.events_pb2 import AssistantDeleted
 from malha.ingestion.v1.connection_pb2 import Connection, ConnectionStatus
 from malha.ingestion.v1.connection_service_pb2 import (
     CreateConnectionRequest,
@@ -24,7 +25,7 @@ from services.ingestion.channels.base import HTTP
 from services.ingestion.channels.whatsapp import WhatsAppConfig
 from services.ingestion.connections.commands import create_connection, update_connection
 from services.ingestion.connections.directory import Connections
-from services.ingestion.connections.events import drop_connection
+from services.ingestion.connections.events import drop_connection, release_connections
 from services.ingestion.connections.model import (
     ConnectionAlreadyExists,
     ConnectionNotFound,
@@ -306,3 +307,16 @@ async def test_an_account_just_connected_is_known_where_it_was_asked_for_before(
     found = await office.connections.by_external("whatsapp", "900000000000004")
     assert found is not None
     assert found.id == made.id
+
+
+async def test_a_deleted_assistants_connections_are_left_to_people(office: Office) -> None:
+    (assistant_id,) = office.assistant_ids
+    answered = await office.connect(assistant_id=assistant_id)
+    other = await office.connect()
+    await release_connections(
+        office.call(), AssistantDeleted(assistant_id=assistant_id), clock=Clock(), urls=URLS
+    )
+    assert (await office.get(answered.id)).assistant_id == ""
+    assert await office.get(other.id) == other
+    (event,) = await emitted(office, "connection_updated")
+    assert ConnectionUpdated.FromString(event).connection == await office.get(answered.id)

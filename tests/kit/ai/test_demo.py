@@ -47,7 +47,7 @@ ASSISTANT = new_id()
 RIGHT = [
     ("Qual é o prazo para trocar um produto?", EXCHANGE, "30 dias"),
     ("Qual é o prazo para trocar?", EXCHANGE, "30 dias"),
-    ("aceitam pix?", PAYMENT, "Sim, e pagando com Pix"),
+    ("aceitam pix?", PAYMENT, "Pagando com Pix"),
     ("até que horas atendem?", OPENING, "das 9h às 18h"),
     ("quanto tempo demora a entrega?", DELIVERY, "2 a 4 dias úteis"),
     ("qual o prazo de entrega para o interior?", DELIVERY, "5 a 10 dias úteis"),

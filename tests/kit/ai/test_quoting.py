@@ -30,7 +30,7 @@ QUOTES = [
         "the answer below its own question",
         FAQ,
         "posso trocar?",
-        "Sim. A troca é feita em até 30 dias depois da entrega, com a etiqueta e na embalagem "
+        "A troca é feita em até 30 dias depois da entrega, com a etiqueta e na embalagem "
         "original.",
     ),
     (
@@ -95,3 +95,13 @@ def test_it_is_shortened_at_a_sentence_or_else_at_a_word() -> None:
     assert shorten("Um dia. Dois dias. Três dias.", 20) == "Um dia. Dois dias."
     assert shorten("uma frase sem nenhum ponto", 16) == "uma frase sem…"
     assert shorten("R$ 1.000 é o preço de tudo", 12) == "R$ 1.000 é…"
+
+
+def test_a_yes_to_the_passages_own_question_is_not_read_out() -> None:
+    """Asked for bitcoin, "Sim, e pagando com Pix…" would say yes to bitcoin."""
+    passage = "Vocês aceitam Pix? Sim, e pagando com Pix você ganha 5% de desconto."
+    assert quote(passage, ["Vocês aceitam bitcoin?"]).startswith("Pagando com Pix")
+    assert quote("Posso trocar? Sim. O prazo é de 30 dias.", ["posso trocar?"]).startswith(
+        "O prazo"
+    )
+    assert quote("Simples assim: peça pelo site.", ["como peço?"]).startswith("Simples assim")

@@ -97,7 +97,8 @@ class AssistantServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteAssistant(self, request, context):
-        """Deletes an assistant and what it knows. Fails with ASSISTANT_NOT_FOUND.
+        """Deletes an assistant and what it knows. Connections it answered are left to people.
+        Fails with ASSISTANT_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -27,7 +27,9 @@ class AssistantServiceStub:
     UpdateAssistant: _aio.UnaryUnaryMultiCallable[_assistant_service_pb2.UpdateAssistantRequest, _assistant_pb2.Assistant]
     """Changes what is set: absent leaves, present sets, empty clears. Fails with ASSISTANT_NOT_FOUND."""
     DeleteAssistant: _aio.UnaryUnaryMultiCallable[_assistant_service_pb2.DeleteAssistantRequest, _empty_pb2.Empty]
-    """Deletes an assistant and what it knows. Fails with ASSISTANT_NOT_FOUND."""
+    """Deletes an assistant and what it knows. Connections it answered are left to people.
+    Fails with ASSISTANT_NOT_FOUND.
+    """
 
 class AssistantServiceServicer(metaclass=_abc_1.ABCMeta):
     """The assistants of a workspace."""
@@ -70,6 +72,8 @@ class AssistantServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _assistant_service_pb2.DeleteAssistantRequest,
         context: _aio.ServicerContext[_assistant_service_pb2.DeleteAssistantRequest, _abc.Awaitable[_empty_pb2.Empty]],
     ) -> _abc.Awaitable[_empty_pb2.Empty]:
-        """Deletes an assistant and what it knows. Fails with ASSISTANT_NOT_FOUND."""
+        """Deletes an assistant and what it knows. Connections it answered are left to people.
+        Fails with ASSISTANT_NOT_FOUND.
+        """
 
 def add_AssistantServiceServicer_to_server(servicer: AssistantServiceServicer, server: _aio.Server) -> None: ...
