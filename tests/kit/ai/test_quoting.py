@@ -30,8 +30,7 @@ QUOTES = [
         "the answer below its own question",
         FAQ,
         "posso trocar?",
-        "A troca é feita em até 30 dias depois da entrega, com a etiqueta e na embalagem "
-        "original.",
+        "A troca é feita em até 30 dias depois da entrega, com a etiqueta e na embalagem original.",
     ),
     (
         "the whole of that answer",
