@@ -2,20 +2,17 @@
 
 import asyncio
 from collections import Counter
-from typing import cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from malha.crm.v1.events_pb2 import TenantUpdated
 from malha.crm.v1.tenant_pb2 import TenantStatus
-from malha.ingestion.v1.commands_pb2 import ProcessWebhooks
 from malha.ingestion.v1.events_pb2 import WebhookAccepted, WebhookRejected
 
-from services.ingestion.webhooks.events import drop_tenant, judge_backlog, resume_webhooks
+from services.ingestion.webhooks.events import drop_tenant
 from services.kit.errors import Unavailable
 from services.kit.ids import new_id
-from services.kit.peers import Peers
 from services.kit.testing import FakePeers, service_call
 from tests.conftest import TestTenant
 from tests.ingestion.webhooks.world import Number, World, sign
@@ -34,6 +31,7 @@ async def test_an_accepted_message_reaches_processing_complete(
     message = inbound.message
     assert inbound.correlation_id == row["id"]
     assert not inbound.echo
+    assert message.id == row["id"]  # So messages sort by receipt, and making one twice is one.
     assert message.tenant_id == tenant.id
     assert message.workspace_id == number.workspace_id
     assert message.channel_id == number.id
@@ -292,72 +290,6 @@ async def test_a_status_takes_the_correlation_of_the_delivery_it_settles(
     assert row["status"] == "delivered"
 
 
-async def test_a_lost_command_is_made_up_for_by_the_timer(world: World, tenant: TestTenant) -> None:
-    number = await world.connect(tenant.id)
-    await world.receive(number.webhook(number.text("a")))
-    (row,) = await world.ledger(tenant.id)
-    for _ in range(2):
-        await resume_webhooks(
-            world.call(tenant.id),
-            row["batch_id"],
-            connections=world.connections,
-            tenants=world.tenants,
-            limiter=world.limiter,
-            pressure=world.pressure,
-            clock=world.clock,
-        )
-    assert await world.verdicts(tenant.id) == [("accepted", "")]
-    assert len(await world.messages(tenant.id)) == 1
-    assert await world.timers(tenant.id) == 0
-
-
-async def test_under_pressure_the_process_judges_what_it_took_in_without_the_bus(
-    world: World, tenant: TestTenant
-) -> None:
-    number = await world.connect(tenant.id)
-    working = asyncio.create_task(
-        judge_backlog(
-            database=world.database,
-            peers=cast(Peers, world.peers(tenant.id)),
-            backlog=world.backlog,
-            connections=world.connections,
-            tenants=world.tenants,
-            limiter=world.limiter,
-            pressure=world.pressure,
-            clock=world.clock,
-        )
-    )
-    await asyncio.sleep(0)
-    world.pressure.arrived(10_000)
-    await world.receive(number.webhook(number.text("a")))
-    assert await world.sent(tenant.id, ProcessWebhooks) == []
-    async with asyncio.timeout(10):
-        while await world.timers(tenant.id):
-            await asyncio.sleep(0.01)
-    working.cancel()
-    assert await world.verdicts(tenant.id) == [("accepted", "")]
-
-
-async def test_under_pressure_a_timer_waits_and_comes_back(
-    world: World, tenant: TestTenant
-) -> None:
-    number = await world.connect(tenant.id)
-    await world.receive(number.webhook(number.text("a")))
-    (row,) = await world.ledger(tenant.id)
-    world.pressure.arrived(10_000)
-    await resume_webhooks(
-        world.call(tenant.id),
-        row["batch_id"],
-        connections=world.connections,
-        tenants=world.tenants,
-        limiter=world.limiter,
-        pressure=world.pressure,
-        clock=world.clock,
-    )
-    assert await world.verdicts(tenant.id) == [("queued", "")]
-    assert await world.timers(tenant.id) == 1
-
-
 _SENT = st.sampled_from(
     ["text", "twin", "status", "other", "broken", "elsewhere", "forged", "garbage", "nowhere"]
 )
@@ -412,3 +344,11 @@ def _webhook(number: Number, kind: str, place: int):  # type: ignore[no-untyped-
             webhook = number.webhook(number.text("x"))
             webhook.connection_id = new_id()
             return webhook
+
+
+async def test_the_messages_of_one_post_keep_their_order(world: World, tenant: TestTenant) -> None:
+    number = await world.connect(tenant.id)
+    await world.receive_and_process(number.webhook(number.text("c", "a", "b")))
+    await world.receive_and_process(number.webhook(number.text("next")))
+    messages = sorted((m.message for m in await world.messages(tenant.id)), key=lambda m: m.id)
+    assert [message.external_id for message in messages] == ["c", "a", "b", "next"]
