@@ -30,7 +30,7 @@ from malha.assistants.v1 import assistant_pb2 as malha_dot_assistants_dot_v1_dot
 from malha.bus.v1 import options_pb2 as malha_dot_bus_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+malha/assistants/v1/assistant_service.proto\x12\x13malha.assistants.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a#malha/assistants/v1/assistant.proto\x1a\x1amalha/bus/v1/options.proto\"T\n\x15ListAssistantsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\"e\n\x16ListAssistantsResponse\x12\x32\n\nassistants\x18\x01 \x03(\x0b\x32\x1e.malha.assistants.v1.Assistant\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"+\n\x13GetAssistantRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\xf1\x02\n\x16\x43reateAssistantRequest\x12\x18\n\x04name\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\x12\x1f\n\x0cinstructions\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x18\xa0\x9c\x01\x12$\n\x08language\x18\x03 \x01(\tB\x12\xbaH\x0fr\rR\x00R\x05pt-BRR\x02\x65n\x12Q\n\x06models\x18\x04 \x03(\tBA\xbaH>\x92\x01;\x10\x08\"7r523^(local|(openai|anthropic):[A-Za-z0-9._/-]{1,100})$\x12;\n\nquiet_time\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0c\xbaH\t\xaa\x01\x06\"\x02\x08<2\x00\x12:\n\x08max_wait\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationB\r\xbaH\n\xaa\x01\x07\"\x03\x08\xac\x02\x32\x00\x12*\n\tmin_score\x18\x07 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00\"\xab\x03\n\x16UpdateAssistantRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x04name\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01H\x00\x88\x01\x01\x12$\n\x0cinstructions\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x18\xa0\x9c\x01H\x01\x88\x01\x01\x12\'\n\x08language\x18\x04 \x01(\tB\x10\xbaH\rr\x0bR\x05pt-BRR\x02\x65nH\x02\x88\x01\x01\x12.\n\x06models\x18\x05 \x01(\x0b\x32\x1e.malha.assistants.v1.ModelList\x12;\n\nquiet_time\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0c\xbaH\t\xaa\x01\x06\"\x02\x08<2\x00\x12:\n\x08max_wait\x18\x07 \x01(\x0b\x32\x19.google.protobuf.DurationB\r\xbaH\n\xaa\x01\x07\"\x03\x08\xac\x02\x32\x00\x12/\n\tmin_score\x18\x08 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00H\x03\x88\x01\x01\x42\x07\n\x05_nameB\x0f\n\r_instructionsB\x0b\n\t_languageB\x0c\n\n_min_score\"]\n\tModelList\x12P\n\x05names\x18\x01 \x03(\tBA\xbaH>\x92\x01;\x10\x08\"7r523^(local|(openai|anthropic):[A-Za-z0-9._/-]{1,100})$\".\n\x16\x44\x65leteAssistantRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x32\xef\x05\n\x10\x41ssistantService\x12\x97\x01\n\x0eListAssistants\x12*.malha.assistants.v1.ListAssistantsRequest\x1a+.malha.assistants.v1.ListAssistantsResponse\",\x90\x02\x01\xa2\xb6\x18\x0f\x61ssistants:read\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/assistants\x12\x8b\x01\n\x0cGetAssistant\x12(.malha.assistants.v1.GetAssistantRequest\x1a\x1e.malha.assistants.v1.Assistant\"1\x90\x02\x01\xa2\xb6\x18\x0f\x61ssistants:read\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/assistants/{id}\x12\x8d\x01\n\x0f\x43reateAssistant\x12+.malha.assistants.v1.CreateAssistantRequest\x1a\x1e.malha.assistants.v1.Assistant\"-\xa2\xb6\x18\x10\x61ssistants:write\x82\xd3\xe4\x93\x02\x13\"\x0e/v1/assistants:\x01*\x12\x95\x01\n\x0fUpdateAssistant\x12+.malha.assistants.v1.UpdateAssistantRequest\x1a\x1e.malha.assistants.v1.Assistant\"5\x90\x02\x02\xa2\xb6\x18\x10\x61ssistants:write\x82\xd3\xe4\x93\x02\x18\x32\x13/v1/assistants/{id}:\x01*\x12\x8a\x01\n\x0f\x44\x65leteAssistant\x12+.malha.assistants.v1.DeleteAssistantRequest\x1a\x16.google.protobuf.Empty\"2\x90\x02\x02\xa2\xb6\x18\x10\x61ssistants:write\x82\xd3\xe4\x93\x02\x15*\x13/v1/assistants/{id}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+malha/assistants/v1/assistant_service.proto\x12\x13malha.assistants.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a#malha/assistants/v1/assistant.proto\x1a\x1amalha/bus/v1/options.proto\"\xa6\x01\n\x15ListAssistantsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12\x16\n\x04name\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x38\n\x08order_by\x18\x04 \x01(\tB&\xbaH#r!R\x00R\x0b\x63reate_timeR\x10\x63reate_time desc\"e\n\x16ListAssistantsResponse\x12\x32\n\nassistants\x18\x01 \x03(\x0b\x32\x1e.malha.assistants.v1.Assistant\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"+\n\x13GetAssistantRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x8a\x03\n\x16\x43reateAssistantRequest\x12\x31\n\x04name\x18\x01 \x01(\tB#\xbaH r\x1e\x18\xc8\x01\x32\x19[^\\x00-\\x20\\x7f-\\xa0\\xad]\x12\x1f\n\x0cinstructions\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x18\xa0\x9c\x01\x12$\n\x08language\x18\x03 \x01(\tB\x12\xbaH\x0fr\rR\x00R\x05pt-BRR\x02\x65n\x12Q\n\x06models\x18\x04 \x03(\tBA\xbaH>\x92\x01;\x10\x08\"7r523^(local|(openai|anthropic):[A-Za-z0-9._/-]{1,100})$\x12;\n\nquiet_time\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0c\xbaH\t\xaa\x01\x06\"\x02\x08<2\x00\x12:\n\x08max_wait\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationB\r\xbaH\n\xaa\x01\x07\"\x03\x08\xac\x02\x32\x00\x12*\n\tmin_score\x18\x07 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00\"\xdb\x03\n\x16UpdateAssistantRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x36\n\x04name\x18\x02 \x01(\tB#\xbaH r\x1e\x18\xc8\x01\x32\x19[^\\x00-\\x20\\x7f-\\xa0\\xad]H\x00\x88\x01\x01\x12$\n\x0cinstructions\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x18\xa0\x9c\x01H\x01\x88\x01\x01\x12\'\n\x08language\x18\x04 \x01(\tB\x10\xbaH\rr\x0bR\x05pt-BRR\x02\x65nH\x02\x88\x01\x01\x12.\n\x06models\x18\x05 \x01(\x0b\x32\x1e.malha.assistants.v1.ModelList\x12;\n\nquiet_time\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0c\xbaH\t\xaa\x01\x06\"\x02\x08<2\x00\x12:\n\x08max_wait\x18\x07 \x01(\x0b\x32\x19.google.protobuf.DurationB\r\xbaH\n\xaa\x01\x07\"\x03\x08\xac\x02\x32\x00\x12/\n\tmin_score\x18\x08 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00H\x03\x88\x01\x01\x12\x15\n\x04\x65tag\x18\t \x01(\tB\x07\xbaH\x04r\x02\x18@B\x07\n\x05_nameB\x0f\n\r_instructionsB\x0b\n\t_languageB\x0c\n\n_min_score\"]\n\tModelList\x12P\n\x05names\x18\x01 \x03(\tBA\xbaH>\x92\x01;\x10\x08\"7r523^(local|(openai|anthropic):[A-Za-z0-9._/-]{1,100})$\".\n\x16\x44\x65leteAssistantRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\";\n\x16\x43ountAssistantsRequest\x12!\n\x0cworkspace_id\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"(\n\x17\x43ountAssistantsResponse\x12\r\n\x05\x63ount\x18\x01 \x01(\x03\x32\xed\x06\n\x10\x41ssistantService\x12\x97\x01\n\x0eListAssistants\x12*.malha.assistants.v1.ListAssistantsRequest\x1a+.malha.assistants.v1.ListAssistantsResponse\",\x90\x02\x01\xa2\xb6\x18\x0f\x61ssistants:read\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/assistants\x12\x8b\x01\n\x0cGetAssistant\x12(.malha.assistants.v1.GetAssistantRequest\x1a\x1e.malha.assistants.v1.Assistant\"1\x90\x02\x01\xa2\xb6\x18\x0f\x61ssistants:read\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/assistants/{id}\x12\x8d\x01\n\x0f\x43reateAssistant\x12+.malha.assistants.v1.CreateAssistantRequest\x1a\x1e.malha.assistants.v1.Assistant\"-\xa2\xb6\x18\x10\x61ssistants:write\x82\xd3\xe4\x93\x02\x13\"\x0e/v1/assistants:\x01*\x12\x95\x01\n\x0fUpdateAssistant\x12+.malha.assistants.v1.UpdateAssistantRequest\x1a\x1e.malha.assistants.v1.Assistant\"5\x90\x02\x02\xa2\xb6\x18\x10\x61ssistants:write\x82\xd3\xe4\x93\x02\x18\x32\x13/v1/assistants/{id}:\x01*\x12\x8a\x01\n\x0f\x44\x65leteAssistant\x12+.malha.assistants.v1.DeleteAssistantRequest\x1a\x16.google.protobuf.Empty\"2\x90\x02\x02\xa2\xb6\x18\x10\x61ssistants:write\x82\xd3\xe4\x93\x02\x15*\x13/v1/assistants/{id}\x12|\n\x0f\x43ountAssistants\x12+.malha.assistants.v1.CountAssistantsRequest\x1a,.malha.assistants.v1.CountAssistantsResponse\"\x0e\x90\x02\x01\xa2\xb6\x18\x07serviceb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,10 +41,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTASSISTANTSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\310\001(\000'
   _globals['_LISTASSISTANTSREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTASSISTANTSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200\010'
+  _globals['_LISTASSISTANTSREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_LISTASSISTANTSREQUEST'].fields_by_name['name']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_LISTASSISTANTSREQUEST'].fields_by_name['order_by']._loaded_options = None
+  _globals['_LISTASSISTANTSREQUEST'].fields_by_name['order_by']._serialized_options = b'\272H#r!R\000R\013create_timeR\020create_time desc'
   _globals['_GETASSISTANTREQUEST'].fields_by_name['id']._loaded_options = None
   _globals['_GETASSISTANTREQUEST'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_CREATEASSISTANTREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_CREATEASSISTANTREQUEST'].fields_by_name['name']._serialized_options = b'\272H\007r\005\020\001\030\310\001'
+  _globals['_CREATEASSISTANTREQUEST'].fields_by_name['name']._serialized_options = b'\272H r\036\030\310\0012\031[^\\x00-\\x20\\x7f-\\xa0\\xad]'
   _globals['_CREATEASSISTANTREQUEST'].fields_by_name['instructions']._loaded_options = None
   _globals['_CREATEASSISTANTREQUEST'].fields_by_name['instructions']._serialized_options = b'\272H\006r\004\030\240\234\001'
   _globals['_CREATEASSISTANTREQUEST'].fields_by_name['language']._loaded_options = None
@@ -60,7 +64,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPDATEASSISTANTREQUEST'].fields_by_name['id']._loaded_options = None
   _globals['_UPDATEASSISTANTREQUEST'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_UPDATEASSISTANTREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_UPDATEASSISTANTREQUEST'].fields_by_name['name']._serialized_options = b'\272H\007r\005\020\001\030\310\001'
+  _globals['_UPDATEASSISTANTREQUEST'].fields_by_name['name']._serialized_options = b'\272H r\036\030\310\0012\031[^\\x00-\\x20\\x7f-\\xa0\\xad]'
   _globals['_UPDATEASSISTANTREQUEST'].fields_by_name['instructions']._loaded_options = None
   _globals['_UPDATEASSISTANTREQUEST'].fields_by_name['instructions']._serialized_options = b'\272H\006r\004\030\240\234\001'
   _globals['_UPDATEASSISTANTREQUEST'].fields_by_name['language']._loaded_options = None
@@ -71,10 +75,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPDATEASSISTANTREQUEST'].fields_by_name['max_wait']._serialized_options = b'\272H\n\252\001\007\"\003\010\254\0022\000'
   _globals['_UPDATEASSISTANTREQUEST'].fields_by_name['min_score']._loaded_options = None
   _globals['_UPDATEASSISTANTREQUEST'].fields_by_name['min_score']._serialized_options = b'\272H\024\022\022\031\000\000\000\000\000\000\360?)\000\000\000\000\000\000\000\000'
+  _globals['_UPDATEASSISTANTREQUEST'].fields_by_name['etag']._loaded_options = None
+  _globals['_UPDATEASSISTANTREQUEST'].fields_by_name['etag']._serialized_options = b'\272H\004r\002\030@'
   _globals['_MODELLIST'].fields_by_name['names']._loaded_options = None
   _globals['_MODELLIST'].fields_by_name['names']._serialized_options = b'\272H>\222\001;\020\010\"7r523^(local|(openai|anthropic):[A-Za-z0-9._/-]{1,100})$'
   _globals['_DELETEASSISTANTREQUEST'].fields_by_name['id']._loaded_options = None
   _globals['_DELETEASSISTANTREQUEST'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_COUNTASSISTANTSREQUEST'].fields_by_name['workspace_id']._loaded_options = None
+  _globals['_COUNTASSISTANTSREQUEST'].fields_by_name['workspace_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
   _globals['_ASSISTANTSERVICE'].methods_by_name['ListAssistants']._loaded_options = None
   _globals['_ASSISTANTSERVICE'].methods_by_name['ListAssistants']._serialized_options = b'\220\002\001\242\266\030\017assistants:read\202\323\344\223\002\020\022\016/v1/assistants'
   _globals['_ASSISTANTSERVICE'].methods_by_name['GetAssistant']._loaded_options = None
@@ -85,20 +93,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ASSISTANTSERVICE'].methods_by_name['UpdateAssistant']._serialized_options = b'\220\002\002\242\266\030\020assistants:write\202\323\344\223\002\0302\023/v1/assistants/{id}:\001*'
   _globals['_ASSISTANTSERVICE'].methods_by_name['DeleteAssistant']._loaded_options = None
   _globals['_ASSISTANTSERVICE'].methods_by_name['DeleteAssistant']._serialized_options = b'\220\002\002\242\266\030\020assistants:write\202\323\344\223\002\025*\023/v1/assistants/{id}'
-  _globals['_LISTASSISTANTSREQUEST']._serialized_start=253
-  _globals['_LISTASSISTANTSREQUEST']._serialized_end=337
-  _globals['_LISTASSISTANTSRESPONSE']._serialized_start=339
-  _globals['_LISTASSISTANTSRESPONSE']._serialized_end=440
-  _globals['_GETASSISTANTREQUEST']._serialized_start=442
-  _globals['_GETASSISTANTREQUEST']._serialized_end=485
-  _globals['_CREATEASSISTANTREQUEST']._serialized_start=488
-  _globals['_CREATEASSISTANTREQUEST']._serialized_end=857
-  _globals['_UPDATEASSISTANTREQUEST']._serialized_start=860
-  _globals['_UPDATEASSISTANTREQUEST']._serialized_end=1287
-  _globals['_MODELLIST']._serialized_start=1289
-  _globals['_MODELLIST']._serialized_end=1382
-  _globals['_DELETEASSISTANTREQUEST']._serialized_start=1384
-  _globals['_DELETEASSISTANTREQUEST']._serialized_end=1430
-  _globals['_ASSISTANTSERVICE']._serialized_start=1433
-  _globals['_ASSISTANTSERVICE']._serialized_end=2184
+  _globals['_ASSISTANTSERVICE'].methods_by_name['CountAssistants']._loaded_options = None
+  _globals['_ASSISTANTSERVICE'].methods_by_name['CountAssistants']._serialized_options = b'\220\002\001\242\266\030\007service'
+  _globals['_LISTASSISTANTSREQUEST']._serialized_start=254
+  _globals['_LISTASSISTANTSREQUEST']._serialized_end=420
+  _globals['_LISTASSISTANTSRESPONSE']._serialized_start=422
+  _globals['_LISTASSISTANTSRESPONSE']._serialized_end=523
+  _globals['_GETASSISTANTREQUEST']._serialized_start=525
+  _globals['_GETASSISTANTREQUEST']._serialized_end=568
+  _globals['_CREATEASSISTANTREQUEST']._serialized_start=571
+  _globals['_CREATEASSISTANTREQUEST']._serialized_end=965
+  _globals['_UPDATEASSISTANTREQUEST']._serialized_start=968
+  _globals['_UPDATEASSISTANTREQUEST']._serialized_end=1443
+  _globals['_MODELLIST']._serialized_start=1445
+  _globals['_MODELLIST']._serialized_end=1538
+  _globals['_DELETEASSISTANTREQUEST']._serialized_start=1540
+  _globals['_DELETEASSISTANTREQUEST']._serialized_end=1586
+  _globals['_COUNTASSISTANTSREQUEST']._serialized_start=1588
+  _globals['_COUNTASSISTANTSREQUEST']._serialized_end=1647
+  _globals['_COUNTASSISTANTSRESPONSE']._serialized_start=1649
+  _globals['_COUNTASSISTANTSRESPONSE']._serialized_end=1689
+  _globals['_ASSISTANTSERVICE']._serialized_start=1692
+  _globals['_ASSISTANTSERVICE']._serialized_end=2569
 # @@protoc_insertion_point(module_scope)

@@ -15,12 +15,16 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ListAssistantsRequest(_message.Message):
-    __slots__ = ("page_size", "page_token")
+    __slots__ = ("page_size", "page_token", "name", "order_by")
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ORDER_BY_FIELD_NUMBER: _ClassVar[int]
     page_size: int
     page_token: str
-    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+    name: str
+    order_by: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., name: _Optional[str] = ..., order_by: _Optional[str] = ...) -> None: ...
 
 class ListAssistantsResponse(_message.Message):
     __slots__ = ("assistants", "next_page_token")
@@ -55,7 +59,7 @@ class CreateAssistantRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ..., instructions: _Optional[str] = ..., language: _Optional[str] = ..., models: _Optional[_Iterable[str]] = ..., quiet_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_wait: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min_score: _Optional[float] = ...) -> None: ...
 
 class UpdateAssistantRequest(_message.Message):
-    __slots__ = ("id", "name", "instructions", "language", "models", "quiet_time", "max_wait", "min_score")
+    __slots__ = ("id", "name", "instructions", "language", "models", "quiet_time", "max_wait", "min_score", "etag")
     ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     INSTRUCTIONS_FIELD_NUMBER: _ClassVar[int]
@@ -64,6 +68,7 @@ class UpdateAssistantRequest(_message.Message):
     QUIET_TIME_FIELD_NUMBER: _ClassVar[int]
     MAX_WAIT_FIELD_NUMBER: _ClassVar[int]
     MIN_SCORE_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
     id: str
     name: str
     instructions: str
@@ -72,7 +77,8 @@ class UpdateAssistantRequest(_message.Message):
     quiet_time: _duration_pb2.Duration
     max_wait: _duration_pb2.Duration
     min_score: float
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., instructions: _Optional[str] = ..., language: _Optional[str] = ..., models: _Optional[_Union[ModelList, _Mapping]] = ..., quiet_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_wait: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min_score: _Optional[float] = ...) -> None: ...
+    etag: str
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., instructions: _Optional[str] = ..., language: _Optional[str] = ..., models: _Optional[_Union[ModelList, _Mapping]] = ..., quiet_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_wait: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min_score: _Optional[float] = ..., etag: _Optional[str] = ...) -> None: ...
 
 class ModelList(_message.Message):
     __slots__ = ("names",)
@@ -85,3 +91,15 @@ class DeleteAssistantRequest(_message.Message):
     ID_FIELD_NUMBER: _ClassVar[int]
     id: str
     def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class CountAssistantsRequest(_message.Message):
+    __slots__ = ("workspace_id",)
+    WORKSPACE_ID_FIELD_NUMBER: _ClassVar[int]
+    workspace_id: str
+    def __init__(self, workspace_id: _Optional[str] = ...) -> None: ...
+
+class CountAssistantsResponse(_message.Message):
+    __slots__ = ("count",)
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    count: int
+    def __init__(self, count: _Optional[int] = ...) -> None: ...

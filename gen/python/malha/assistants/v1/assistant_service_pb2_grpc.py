@@ -62,6 +62,11 @@ class AssistantServiceStub:
                 request_serializer=malha_dot_assistants_dot_v1_dot_assistant__service__pb2.DeleteAssistantRequest.SerializeToString,
                 response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
                 _registered_method=True)
+        self.CountAssistants = channel.unary_unary(
+                '/malha.assistants.v1.AssistantService/CountAssistants',
+                request_serializer=malha_dot_assistants_dot_v1_dot_assistant__service__pb2.CountAssistantsRequest.SerializeToString,
+                response_deserializer=malha_dot_assistants_dot_v1_dot_assistant__service__pb2.CountAssistantsResponse.FromString,
+                _registered_method=True)
 
 
 class AssistantServiceServicer:
@@ -69,7 +74,7 @@ class AssistantServiceServicer:
     """
 
     def ListAssistants(self, request, context):
-        """Lists assistants, newest first.
+        """Lists assistants.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -83,14 +88,15 @@ class AssistantServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateAssistant(self, request, context):
-        """Creates an assistant.
+        """Creates an assistant. Fails with PLAN_LIMIT_REACHED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateAssistant(self, request, context):
-        """Changes what is set: absent leaves, present sets, empty clears. Fails with ASSISTANT_NOT_FOUND.
+        """Changes what is set: absent leaves, present sets, empty clears. Fails with ASSISTANT_NOT_FOUND,
+        ETAG_MISMATCH.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -99,6 +105,13 @@ class AssistantServiceServicer:
     def DeleteAssistant(self, request, context):
         """Deletes an assistant and what it knows. Connections it answered are left to people.
         Fails with ASSISTANT_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CountAssistants(self, request, context):
+        """Counts the tenant's assistants, against the limit of its plan. Internal.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -131,6 +144,11 @@ def add_AssistantServiceServicer_to_server(servicer, server):
                     servicer.DeleteAssistant,
                     request_deserializer=malha_dot_assistants_dot_v1_dot_assistant__service__pb2.DeleteAssistantRequest.FromString,
                     response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'CountAssistants': grpc.unary_unary_rpc_method_handler(
+                    servicer.CountAssistants,
+                    request_deserializer=malha_dot_assistants_dot_v1_dot_assistant__service__pb2.CountAssistantsRequest.FromString,
+                    response_serializer=malha_dot_assistants_dot_v1_dot_assistant__service__pb2.CountAssistantsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -269,6 +287,33 @@ class AssistantService:
             '/malha.assistants.v1.AssistantService/DeleteAssistant',
             malha_dot_assistants_dot_v1_dot_assistant__service__pb2.DeleteAssistantRequest.SerializeToString,
             google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CountAssistants(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/malha.assistants.v1.AssistantService/CountAssistants',
+            malha_dot_assistants_dot_v1_dot_assistant__service__pb2.CountAssistantsRequest.SerializeToString,
+            malha_dot_assistants_dot_v1_dot_assistant__service__pb2.CountAssistantsResponse.FromString,
             options,
             channel_credentials,
             insecure,

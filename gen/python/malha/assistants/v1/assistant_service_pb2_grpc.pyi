@@ -19,17 +19,21 @@ class AssistantServiceStub:
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListAssistants: _aio.UnaryUnaryMultiCallable[_assistant_service_pb2.ListAssistantsRequest, _assistant_service_pb2.ListAssistantsResponse]
-    """Lists assistants, newest first."""
+    """Lists assistants."""
     GetAssistant: _aio.UnaryUnaryMultiCallable[_assistant_service_pb2.GetAssistantRequest, _assistant_pb2.Assistant]
     """Returns one assistant. Fails with ASSISTANT_NOT_FOUND."""
     CreateAssistant: _aio.UnaryUnaryMultiCallable[_assistant_service_pb2.CreateAssistantRequest, _assistant_pb2.Assistant]
-    """Creates an assistant."""
+    """Creates an assistant. Fails with PLAN_LIMIT_REACHED."""
     UpdateAssistant: _aio.UnaryUnaryMultiCallable[_assistant_service_pb2.UpdateAssistantRequest, _assistant_pb2.Assistant]
-    """Changes what is set: absent leaves, present sets, empty clears. Fails with ASSISTANT_NOT_FOUND."""
+    """Changes what is set: absent leaves, present sets, empty clears. Fails with ASSISTANT_NOT_FOUND,
+    ETAG_MISMATCH.
+    """
     DeleteAssistant: _aio.UnaryUnaryMultiCallable[_assistant_service_pb2.DeleteAssistantRequest, _empty_pb2.Empty]
     """Deletes an assistant and what it knows. Connections it answered are left to people.
     Fails with ASSISTANT_NOT_FOUND.
     """
+    CountAssistants: _aio.UnaryUnaryMultiCallable[_assistant_service_pb2.CountAssistantsRequest, _assistant_service_pb2.CountAssistantsResponse]
+    """Counts the tenant's assistants, against the limit of its plan. Internal."""
 
 class AssistantServiceServicer(metaclass=_abc_1.ABCMeta):
     """The assistants of a workspace."""
@@ -40,7 +44,7 @@ class AssistantServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _assistant_service_pb2.ListAssistantsRequest,
         context: _aio.ServicerContext[_assistant_service_pb2.ListAssistantsRequest, _abc.Awaitable[_assistant_service_pb2.ListAssistantsResponse]],
     ) -> _abc.Awaitable[_assistant_service_pb2.ListAssistantsResponse]:
-        """Lists assistants, newest first."""
+        """Lists assistants."""
 
     @_abc_1.abstractmethod
     def GetAssistant(
@@ -56,7 +60,7 @@ class AssistantServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _assistant_service_pb2.CreateAssistantRequest,
         context: _aio.ServicerContext[_assistant_service_pb2.CreateAssistantRequest, _abc.Awaitable[_assistant_pb2.Assistant]],
     ) -> _abc.Awaitable[_assistant_pb2.Assistant]:
-        """Creates an assistant."""
+        """Creates an assistant. Fails with PLAN_LIMIT_REACHED."""
 
     @_abc_1.abstractmethod
     def UpdateAssistant(
@@ -64,7 +68,9 @@ class AssistantServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _assistant_service_pb2.UpdateAssistantRequest,
         context: _aio.ServicerContext[_assistant_service_pb2.UpdateAssistantRequest, _abc.Awaitable[_assistant_pb2.Assistant]],
     ) -> _abc.Awaitable[_assistant_pb2.Assistant]:
-        """Changes what is set: absent leaves, present sets, empty clears. Fails with ASSISTANT_NOT_FOUND."""
+        """Changes what is set: absent leaves, present sets, empty clears. Fails with ASSISTANT_NOT_FOUND,
+        ETAG_MISMATCH.
+        """
 
     @_abc_1.abstractmethod
     def DeleteAssistant(
@@ -75,5 +81,13 @@ class AssistantServiceServicer(metaclass=_abc_1.ABCMeta):
         """Deletes an assistant and what it knows. Connections it answered are left to people.
         Fails with ASSISTANT_NOT_FOUND.
         """
+
+    @_abc_1.abstractmethod
+    def CountAssistants(
+        self,
+        request: _assistant_service_pb2.CountAssistantsRequest,
+        context: _aio.ServicerContext[_assistant_service_pb2.CountAssistantsRequest, _abc.Awaitable[_assistant_service_pb2.CountAssistantsResponse]],
+    ) -> _abc.Awaitable[_assistant_service_pb2.CountAssistantsResponse]:
+        """Counts the tenant's assistants, against the limit of its plan. Internal."""
 
 def add_AssistantServiceServicer_to_server(servicer: AssistantServiceServicer, server: _aio.Server) -> None: ...

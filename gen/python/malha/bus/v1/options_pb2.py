@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1amalha/bus/v1/options.proto\x12\x0cmalha.bus.v1\x1a google/protobuf/descriptor.proto\"\x0e\n\x0c\x45ventOptions\":\n\x0e\x43ommandOptions\x12\x13\n\x0bmax_deliver\x18\x01 \x01(\x05\x12\x13\n\x0b\x63oncurrency\x18\x02 \x01(\x05:L\n\x05\x65vent\x12\x1f.google.protobuf.MessageOptions\x18\xda\x86\x03 \x01(\x0b\x32\x1a.malha.bus.v1.EventOptions:P\n\x07\x63ommand\x12\x1f.google.protobuf.MessageOptions\x18\xdb\x86\x03 \x01(\x0b\x32\x1c.malha.bus.v1.CommandOptions:8\n\x0erequired_scope\x12\x1e.google.protobuf.MethodOptions\x18\xe4\x86\x03 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1amalha/bus/v1/options.proto\x12\x0cmalha.bus.v1\x1a google/protobuf/descriptor.proto\"\x0e\n\x0c\x45ventOptions\":\n\x0e\x43ommandOptions\x12\x13\n\x0bmax_deliver\x18\x01 \x01(\x05\x12\x13\n\x0b\x63oncurrency\x18\x02 \x01(\x05\"F\n\x12\x44\x65precationOptions\x12\r\n\x05since\x18\x01 \x01(\t\x12\x0e\n\x06sunset\x18\x02 \x01(\t\x12\x11\n\tsuccessor\x18\x03 \x01(\t\"\x1d\n\x0bRoleOptions\x12\x0e\n\x06scopes\x18\x01 \x03(\t:L\n\x05\x65vent\x12\x1f.google.protobuf.MessageOptions\x18\xda\x86\x03 \x01(\x0b\x32\x1a.malha.bus.v1.EventOptions:P\n\x07\x63ommand\x12\x1f.google.protobuf.MessageOptions\x18\xdb\x86\x03 \x01(\x0b\x32\x1c.malha.bus.v1.CommandOptions:8\n\x0erequired_scope\x12\x1e.google.protobuf.MethodOptions\x18\xe4\x86\x03 \x01(\t:W\n\x0b\x64\x65precation\x12\x1e.google.protobuf.MethodOptions\x18\xe5\x86\x03 \x01(\x0b\x32 .malha.bus.v1.DeprecationOptions:0\n\x07keys_of\x12\x1d.google.protobuf.FieldOptions\x18\xf8\x86\x03 \x01(\t:L\n\x04role\x12!.google.protobuf.EnumValueOptions\x18\xee\x86\x03 \x01(\x0b\x32\x19.malha.bus.v1.RoleOptionsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,4 +36,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EVENTOPTIONS']._serialized_end=92
   _globals['_COMMANDOPTIONS']._serialized_start=94
   _globals['_COMMANDOPTIONS']._serialized_end=152
+  _globals['_DEPRECATIONOPTIONS']._serialized_start=154
+  _globals['_DEPRECATIONOPTIONS']._serialized_end=224
+  _globals['_ROLEOPTIONS']._serialized_start=226
+  _globals['_ROLEOPTIONS']._serialized_end=255
 # @@protoc_insertion_point(module_scope)

@@ -23,11 +23,13 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from malha.bus.v1 import options_pb2 as malha_dot_bus_dot_v1_dot_options__pb2
 from malha.crm.v1 import tenant_pb2 as malha_dot_crm_dot_v1_dot_tenant__pb2
+from malha.crm.v1 import user_pb2 as malha_dot_crm_dot_v1_dot_user__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19malha/crm/v1/events.proto\x12\x0cmalha.crm.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1amalha/bus/v1/options.proto\x1a\x19malha/crm/v1/tenant.proto\"C\n\rTenantCreated\x12,\n\x06tenant\x18\x01 \x01(\x0b\x32\x14.malha.crm.v1.TenantB\x06\xbaH\x03\xc8\x01\x01:\x04\xd2\xb5\x18\x00\"C\n\rTenantUpdated\x12,\n\x06tenant\x18\x01 \x01(\x0b\x32\x14.malha.crm.v1.TenantB\x06\xbaH\x03\xc8\x01\x01:\x04\xd2\xb5\x18\x00\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19malha/crm/v1/events.proto\x12\x0cmalha.crm.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1amalha/bus/v1/options.proto\x1a\x19malha/crm/v1/tenant.proto\x1a\x17malha/crm/v1/user.proto\"C\n\rTenantCreated\x12,\n\x06tenant\x18\x01 \x01(\x0b\x32\x14.malha.crm.v1.TenantB\x06\xbaH\x03\xc8\x01\x01:\x04\xd2\xb5\x18\x00\"C\n\rTenantUpdated\x12,\n\x06tenant\x18\x01 \x01(\x0b\x32\x14.malha.crm.v1.TenantB\x06\xbaH\x03\xc8\x01\x01:\x04\xd2\xb5\x18\x00\"L\n\x0cTenantPurged\x12\x36\n\npurge_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01:\x04\xd2\xb5\x18\x00\"<\n\rAccessChanged\x12%\n\x0e\x63redential_ids\x18\x01 \x03(\tB\r\xbaH\n\x92\x01\x07\"\x05r\x03\xb0\x01\x01:\x04\xd2\xb5\x18\x00\"=\n\x0bUserCreated\x12(\n\x04user\x18\x01 \x01(\x0b\x32\x12.malha.crm.v1.UserB\x06\xbaH\x03\xc8\x01\x01:\x04\xd2\xb5\x18\x00\"=\n\x0bUserUpdated\x12(\n\x04user\x18\x01 \x01(\x0b\x32\x12.malha.crm.v1.UserB\x06\xbaH\x03\xc8\x01\x01:\x04\xd2\xb5\x18\x00\".\n\x0bUserDeleted\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01:\x04\xd2\xb5\x18\x00\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,8 +44,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TENANTUPDATED'].fields_by_name['tenant']._serialized_options = b'\272H\003\310\001\001'
   _globals['_TENANTUPDATED']._loaded_options = None
   _globals['_TENANTUPDATED']._serialized_options = b'\322\265\030\000'
-  _globals['_TENANTCREATED']._serialized_start=127
-  _globals['_TENANTCREATED']._serialized_end=194
-  _globals['_TENANTUPDATED']._serialized_start=196
-  _globals['_TENANTUPDATED']._serialized_end=263
+  _globals['_TENANTPURGED'].fields_by_name['purge_time']._loaded_options = None
+  _globals['_TENANTPURGED'].fields_by_name['purge_time']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_TENANTPURGED']._loaded_options = None
+  _globals['_TENANTPURGED']._serialized_options = b'\322\265\030\000'
+  _globals['_ACCESSCHANGED'].fields_by_name['credential_ids']._loaded_options = None
+  _globals['_ACCESSCHANGED'].fields_by_name['credential_ids']._serialized_options = b'\272H\n\222\001\007\"\005r\003\260\001\001'
+  _globals['_ACCESSCHANGED']._loaded_options = None
+  _globals['_ACCESSCHANGED']._serialized_options = b'\322\265\030\000'
+  _globals['_USERCREATED'].fields_by_name['user']._loaded_options = None
+  _globals['_USERCREATED'].fields_by_name['user']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_USERCREATED']._loaded_options = None
+  _globals['_USERCREATED']._serialized_options = b'\322\265\030\000'
+  _globals['_USERUPDATED'].fields_by_name['user']._loaded_options = None
+  _globals['_USERUPDATED'].fields_by_name['user']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_USERUPDATED']._loaded_options = None
+  _globals['_USERUPDATED']._serialized_options = b'\322\265\030\000'
+  _globals['_USERDELETED'].fields_by_name['user_id']._loaded_options = None
+  _globals['_USERDELETED'].fields_by_name['user_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_USERDELETED']._loaded_options = None
+  _globals['_USERDELETED']._serialized_options = b'\322\265\030\000'
+  _globals['_TENANTCREATED']._serialized_start=185
+  _globals['_TENANTCREATED']._serialized_end=252
+  _globals['_TENANTUPDATED']._serialized_start=254
+  _globals['_TENANTUPDATED']._serialized_end=321
+  _globals['_TENANTPURGED']._serialized_start=323
+  _globals['_TENANTPURGED']._serialized_end=399
+  _globals['_ACCESSCHANGED']._serialized_start=401
+  _globals['_ACCESSCHANGED']._serialized_end=461
+  _globals['_USERCREATED']._serialized_start=463
+  _globals['_USERCREATED']._serialized_end=524
+  _globals['_USERUPDATED']._serialized_start=526
+  _globals['_USERUPDATED']._serialized_end=587
+  _globals['_USERDELETED']._serialized_start=589
+  _globals['_USERDELETED']._serialized_end=635
 # @@protoc_insertion_point(module_scope)

@@ -23,36 +23,35 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
-from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from malha.bus.v1 import options_pb2 as malha_dot_bus_dot_v1_dot_options__pb2
+from malha.crm.v1 import plan_pb2 as malha_dot_crm_dot_v1_dot_plan__pb2
+from malha.crm.v1 import tenant_pb2 as malha_dot_crm_dot_v1_dot_tenant__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#malha/crm/v1/identity_service.proto\x12\x0cmalha.crm.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1amalha/bus/v1/options.proto\"H\n\rSignInRequest\x12\x19\n\x05\x65mail\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x03\x18\xfe\x01\x12\x1c\n\x08password\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\"\x91\x01\n\x0eSignInResponse\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\x11\n\ttenant_id\x18\x04 \x01(\t\x12\x14\n\x0cworkspace_id\x18\x05 \x01(\t\"2\n\x13VerifyApiKeyRequest\x12\x1b\n\x07\x61pi_key\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\"\x90\x01\n\x14VerifyApiKeyResponse\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\x11\n\ttenant_id\x18\x02 \x01(\t\x12\x14\n\x0cworkspace_id\x18\x03 \x01(\t\x12\x0e\n\x06scopes\x18\x04 \x03(\t\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xe0\x01\n\x0fIdentityService\x12\x66\n\x06SignIn\x12\x1b.malha.crm.v1.SignInRequest\x1a\x1c.malha.crm.v1.SignInResponse\"!\xa2\xb6\x18\x06public\x82\xd3\xe4\x93\x02\x11\"\x0c/v1/sessions:\x01*\x12\x65\n\x0cVerifyApiKey\x12!.malha.crm.v1.VerifyApiKeyRequest\x1a\".malha.crm.v1.VerifyApiKeyResponse\"\x0e\x90\x02\x01\xa2\xb6\x18\x07serviceb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#malha/crm/v1/identity_service.proto\x12\x0cmalha.crm.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1amalha/bus/v1/options.proto\x1a\x17malha/crm/v1/plan.proto\x1a\x19malha/crm/v1/tenant.proto\"2\n\x13VerifyApiKeyRequest\x12\x1b\n\x07\x61pi_key\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\"Q\n\x14VerifySessionRequest\x12\x1c\n\nsession_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1b\n\ttenant_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\xf5\x01\n\x06\x41\x63\x63\x65ss\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\ttenant_id\x18\x02 \x01(\t\x12\x14\n\x0cworkspace_id\x18\x03 \x01(\t\x12\x0e\n\x06scopes\x18\x04 \x03(\t\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10\x61llowed_networks\x18\x06 \x03(\t\x12\x31\n\rtenant_status\x18\x07 \x01(\x0e\x32\x1a.malha.crm.v1.TenantStatus\x12(\n\x06limits\x18\x08 \x01(\x0b\x32\x18.malha.crm.v1.PlanLimits2\xc5\x01\n\x0fIdentityService\x12W\n\x0cVerifyApiKey\x12!.malha.crm.v1.VerifyApiKeyRequest\x1a\x14.malha.crm.v1.Access\"\x0e\x90\x02\x02\xa2\xb6\x18\x07service\x12Y\n\rVerifySession\x12\".malha.crm.v1.VerifySessionRequest\x1a\x14.malha.crm.v1.Access\"\x0e\x90\x02\x01\xa2\xb6\x18\x07serviceb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'malha.crm.v1.identity_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SIGNINREQUEST'].fields_by_name['email']._loaded_options = None
-  _globals['_SIGNINREQUEST'].fields_by_name['email']._serialized_options = b'\272H\007r\005\020\003\030\376\001'
-  _globals['_SIGNINREQUEST'].fields_by_name['password']._loaded_options = None
-  _globals['_SIGNINREQUEST'].fields_by_name['password']._serialized_options = b'\272H\007r\005\020\001\030\310\001'
   _globals['_VERIFYAPIKEYREQUEST'].fields_by_name['api_key']._loaded_options = None
   _globals['_VERIFYAPIKEYREQUEST'].fields_by_name['api_key']._serialized_options = b'\272H\007r\005\020\001\030\310\001'
-  _globals['_IDENTITYSERVICE'].methods_by_name['SignIn']._loaded_options = None
-  _globals['_IDENTITYSERVICE'].methods_by_name['SignIn']._serialized_options = b'\242\266\030\006public\202\323\344\223\002\021\"\014/v1/sessions:\001*'
+  _globals['_VERIFYSESSIONREQUEST'].fields_by_name['session_id']._loaded_options = None
+  _globals['_VERIFYSESSIONREQUEST'].fields_by_name['session_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_VERIFYSESSIONREQUEST'].fields_by_name['tenant_id']._loaded_options = None
+  _globals['_VERIFYSESSIONREQUEST'].fields_by_name['tenant_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_IDENTITYSERVICE'].methods_by_name['VerifyApiKey']._loaded_options = None
-  _globals['_IDENTITYSERVICE'].methods_by_name['VerifyApiKey']._serialized_options = b'\220\002\001\242\266\030\007service'
-  _globals['_SIGNINREQUEST']._serialized_start=173
-  _globals['_SIGNINREQUEST']._serialized_end=245
-  _globals['_SIGNINRESPONSE']._serialized_start=248
-  _globals['_SIGNINRESPONSE']._serialized_end=393
-  _globals['_VERIFYAPIKEYREQUEST']._serialized_start=395
-  _globals['_VERIFYAPIKEYREQUEST']._serialized_end=445
-  _globals['_VERIFYAPIKEYRESPONSE']._serialized_start=448
-  _globals['_VERIFYAPIKEYRESPONSE']._serialized_end=592
-  _globals['_IDENTITYSERVICE']._serialized_start=595
-  _globals['_IDENTITYSERVICE']._serialized_end=819
+  _globals['_IDENTITYSERVICE'].methods_by_name['VerifyApiKey']._serialized_options = b'\220\002\002\242\266\030\007service'
+  _globals['_IDENTITYSERVICE'].methods_by_name['VerifySession']._loaded_options = None
+  _globals['_IDENTITYSERVICE'].methods_by_name['VerifySession']._serialized_options = b'\220\002\001\242\266\030\007service'
+  _globals['_VERIFYAPIKEYREQUEST']._serialized_start=195
+  _globals['_VERIFYAPIKEYREQUEST']._serialized_end=245
+  _globals['_VERIFYSESSIONREQUEST']._serialized_start=247
+  _globals['_VERIFYSESSIONREQUEST']._serialized_end=328
+  _globals['_ACCESS']._serialized_start=331
+  _globals['_ACCESS']._serialized_end=576
+  _globals['_IDENTITYSERVICE']._serialized_start=579
+  _globals['_IDENTITYSERVICE']._serialized_end=776
 # @@protoc_insertion_point(module_scope)

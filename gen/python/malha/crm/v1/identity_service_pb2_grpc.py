@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class IdentityServiceStub:
-    """Who is calling.
+    """Who is calling. Internal: every service asks, and remembers the answer for a moment.
     """
 
     def __init__(self, channel):
@@ -35,32 +35,32 @@ class IdentityServiceStub:
         Args:
             channel: A grpc.Channel.
         """
-        self.SignIn = channel.unary_unary(
-                '/malha.crm.v1.IdentityService/SignIn',
-                request_serializer=malha_dot_crm_dot_v1_dot_identity__service__pb2.SignInRequest.SerializeToString,
-                response_deserializer=malha_dot_crm_dot_v1_dot_identity__service__pb2.SignInResponse.FromString,
-                _registered_method=True)
         self.VerifyApiKey = channel.unary_unary(
                 '/malha.crm.v1.IdentityService/VerifyApiKey',
                 request_serializer=malha_dot_crm_dot_v1_dot_identity__service__pb2.VerifyApiKeyRequest.SerializeToString,
-                response_deserializer=malha_dot_crm_dot_v1_dot_identity__service__pb2.VerifyApiKeyResponse.FromString,
+                response_deserializer=malha_dot_crm_dot_v1_dot_identity__service__pb2.Access.FromString,
+                _registered_method=True)
+        self.VerifySession = channel.unary_unary(
+                '/malha.crm.v1.IdentityService/VerifySession',
+                request_serializer=malha_dot_crm_dot_v1_dot_identity__service__pb2.VerifySessionRequest.SerializeToString,
+                response_deserializer=malha_dot_crm_dot_v1_dot_identity__service__pb2.Access.FromString,
                 _registered_method=True)
 
 
 class IdentityServiceServicer:
-    """Who is calling.
+    """Who is calling. Internal: every service asks, and remembers the answer for a moment.
     """
 
-    def SignIn(self, request, context):
-        """Trades an e-mail address and a password for a short access token.
-        Fails with CREDENTIALS_INVALID, whichever of the two is wrong.
+    def VerifyApiKey(self, request, context):
+        """Says whose an API key is and what it may do. Notes that it was used. Fails with
+        API_KEY_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def VerifyApiKey(self, request, context):
-        """Says whose an API key is. Fails with API_KEY_INVALID or TENANT_SUSPENDED. Internal.
+    def VerifySession(self, request, context):
+        """Says whose a session is and what it may do. Fails with SESSION_ENDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -69,15 +69,15 @@ class IdentityServiceServicer:
 
 def add_IdentityServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
-            'SignIn': grpc.unary_unary_rpc_method_handler(
-                    servicer.SignIn,
-                    request_deserializer=malha_dot_crm_dot_v1_dot_identity__service__pb2.SignInRequest.FromString,
-                    response_serializer=malha_dot_crm_dot_v1_dot_identity__service__pb2.SignInResponse.SerializeToString,
-            ),
             'VerifyApiKey': grpc.unary_unary_rpc_method_handler(
                     servicer.VerifyApiKey,
                     request_deserializer=malha_dot_crm_dot_v1_dot_identity__service__pb2.VerifyApiKeyRequest.FromString,
-                    response_serializer=malha_dot_crm_dot_v1_dot_identity__service__pb2.VerifyApiKeyResponse.SerializeToString,
+                    response_serializer=malha_dot_crm_dot_v1_dot_identity__service__pb2.Access.SerializeToString,
+            ),
+            'VerifySession': grpc.unary_unary_rpc_method_handler(
+                    servicer.VerifySession,
+                    request_deserializer=malha_dot_crm_dot_v1_dot_identity__service__pb2.VerifySessionRequest.FromString,
+                    response_serializer=malha_dot_crm_dot_v1_dot_identity__service__pb2.Access.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -88,35 +88,8 @@ def add_IdentityServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class IdentityService:
-    """Who is calling.
+    """Who is calling. Internal: every service asks, and remembers the answer for a moment.
     """
-
-    @staticmethod
-    def SignIn(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/malha.crm.v1.IdentityService/SignIn',
-            malha_dot_crm_dot_v1_dot_identity__service__pb2.SignInRequest.SerializeToString,
-            malha_dot_crm_dot_v1_dot_identity__service__pb2.SignInResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
 
     @staticmethod
     def VerifyApiKey(request,
@@ -134,7 +107,34 @@ class IdentityService:
             target,
             '/malha.crm.v1.IdentityService/VerifyApiKey',
             malha_dot_crm_dot_v1_dot_identity__service__pb2.VerifyApiKeyRequest.SerializeToString,
-            malha_dot_crm_dot_v1_dot_identity__service__pb2.VerifyApiKeyResponse.FromString,
+            malha_dot_crm_dot_v1_dot_identity__service__pb2.Access.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VerifySession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/malha.crm.v1.IdentityService/VerifySession',
+            malha_dot_crm_dot_v1_dot_identity__service__pb2.VerifySessionRequest.SerializeToString,
+            malha_dot_crm_dot_v1_dot_identity__service__pb2.Access.FromString,
             options,
             channel_credentials,
             insecure,

@@ -13,35 +13,35 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class IdentityServiceStub:
-    """Who is calling."""
+    """Who is calling. Internal: every service asks, and remembers the answer for a moment."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
-    SignIn: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.SignInRequest, _identity_service_pb2.SignInResponse]
-    """Trades an e-mail address and a password for a short access token.
-    Fails with CREDENTIALS_INVALID, whichever of the two is wrong.
+    VerifyApiKey: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.VerifyApiKeyRequest, _identity_service_pb2.Access]
+    """Says whose an API key is and what it may do. Notes that it was used. Fails with
+    API_KEY_INVALID.
     """
-    VerifyApiKey: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.VerifyApiKeyRequest, _identity_service_pb2.VerifyApiKeyResponse]
-    """Says whose an API key is. Fails with API_KEY_INVALID or TENANT_SUSPENDED. Internal."""
+    VerifySession: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.VerifySessionRequest, _identity_service_pb2.Access]
+    """Says whose a session is and what it may do. Fails with SESSION_ENDED."""
 
 class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Who is calling."""
-
-    @_abc_1.abstractmethod
-    def SignIn(
-        self,
-        request: _identity_service_pb2.SignInRequest,
-        context: _aio.ServicerContext[_identity_service_pb2.SignInRequest, _abc.Awaitable[_identity_service_pb2.SignInResponse]],
-    ) -> _abc.Awaitable[_identity_service_pb2.SignInResponse]:
-        """Trades an e-mail address and a password for a short access token.
-        Fails with CREDENTIALS_INVALID, whichever of the two is wrong.
-        """
+    """Who is calling. Internal: every service asks, and remembers the answer for a moment."""
 
     @_abc_1.abstractmethod
     def VerifyApiKey(
         self,
         request: _identity_service_pb2.VerifyApiKeyRequest,
-        context: _aio.ServicerContext[_identity_service_pb2.VerifyApiKeyRequest, _abc.Awaitable[_identity_service_pb2.VerifyApiKeyResponse]],
-    ) -> _abc.Awaitable[_identity_service_pb2.VerifyApiKeyResponse]:
-        """Says whose an API key is. Fails with API_KEY_INVALID or TENANT_SUSPENDED. Internal."""
+        context: _aio.ServicerContext[_identity_service_pb2.VerifyApiKeyRequest, _abc.Awaitable[_identity_service_pb2.Access]],
+    ) -> _abc.Awaitable[_identity_service_pb2.Access]:
+        """Says whose an API key is and what it may do. Notes that it was used. Fails with
+        API_KEY_INVALID.
+        """
+
+    @_abc_1.abstractmethod
+    def VerifySession(
+        self,
+        request: _identity_service_pb2.VerifySessionRequest,
+        context: _aio.ServicerContext[_identity_service_pb2.VerifySessionRequest, _abc.Awaitable[_identity_service_pb2.Access]],
+    ) -> _abc.Awaitable[_identity_service_pb2.Access]:
+        """Says whose a session is and what it may do. Fails with SESSION_ENDED."""
 
 def add_IdentityServiceServicer_to_server(servicer: IdentityServiceServicer, server: _aio.Server) -> None: ...

@@ -25,44 +25,57 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from malha.bus.v1 import options_pb2 as malha_dot_bus_dot_v1_dot_options__pb2
+from malha.crm.v1 import plan_pb2 as malha_dot_crm_dot_v1_dot_plan__pb2
 from malha.crm.v1 import tenant_pb2 as malha_dot_crm_dot_v1_dot_tenant__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!malha/crm/v1/tenant_service.proto\x12\x0cmalha.crm.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1amalha/bus/v1/options.proto\x1a\x19malha/crm/v1/tenant.proto\"\x12\n\x10GetTenantRequest\"\x88\x01\n\x13\x43reateTenantRequest\x12\x18\n\x04name\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\x12\x15\n\x04plan\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\x1c\n\x0bowner_email\x18\x03 \x01(\tB\x07\xbaH\x04r\x02`\x01\x12\"\n\x0eowner_password\x18\x04 \x01(\tB\n\xbaH\x07r\x05\x10\n\x18\xc8\x01\"t\n\x14\x43reateTenantResponse\x12$\n\x06tenant\x18\x01 \x01(\x0b\x32\x14.malha.crm.v1.Tenant\x12\x14\n\x0cworkspace_id\x18\x02 \x01(\t\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\x0f\n\x07\x61pi_key\x18\x04 \x01(\t\"\x89\x01\n\x16SetTenantStatusRequest\x12\x1b\n\ttenant_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x36\n\x06status\x18\x02 \x01(\x0e\x32\x1a.malha.crm.v1.TenantStatusB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x1a\n\x06reason\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xf4\x03\x32\xbd\x02\n\rTenantService\x12g\n\tGetTenant\x12\x1e.malha.crm.v1.GetTenantRequest\x1a\x14.malha.crm.v1.Tenant\"$\x90\x02\x01\xa2\xb6\x18\x0btenant:read\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/tenant\x12\x63\n\x0c\x43reateTenant\x12!.malha.crm.v1.CreateTenantRequest\x1a\".malha.crm.v1.CreateTenantResponse\"\x0c\xa2\xb6\x18\x08operator\x12^\n\x0fSetTenantStatus\x12$.malha.crm.v1.SetTenantStatusRequest\x1a\x14.malha.crm.v1.Tenant\"\x0f\x90\x02\x02\xa2\xb6\x18\x08operatorb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!malha/crm/v1/tenant_service.proto\x12\x0cmalha.crm.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1amalha/bus/v1/options.proto\x1a\x17malha/crm/v1/plan.proto\x1a\x19malha/crm/v1/tenant.proto\"\x12\n\x10GetTenantRequest\"\xd4\x01\n\x13UpdateTenantRequest\x12\x36\n\x04name\x18\x01 \x01(\tB#\xbaH r\x1e\x18\xc8\x01\x32\x19[^\\x00-\\x20\\x7f-\\xa0\\xad]H\x00\x88\x01\x01\x12\'\n\x08language\x18\x02 \x01(\tB\x10\xbaH\rr\x0bR\x05pt-BRR\x02\x65nH\x01\x88\x01\x01\x12!\n\ttime_zone\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@H\x02\x88\x01\x01\x12\x15\n\x04\x65tag\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@B\x07\n\x05_nameB\x0b\n\t_languageB\x0c\n\n_time_zone\"Q\n\x13\x44\x65leteTenantRequest\x12 \n\x0c\x63onfirm_name\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\x12\x18\n\x06reason\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\"\x16\n\x14RestoreTenantRequest\"\x17\n\x15GetTenantUsageRequest\"\x98\x03\n\x0bTenantUsage\x12\x30\n\x13requests_per_minute\x18\x01 \x01(\x0b\x32\x13.malha.crm.v1.Usage\x12\x30\n\x13webhooks_per_minute\x18\x02 \x01(\x0b\x32\x13.malha.crm.v1.Usage\x12\x30\n\x13messages_per_minute\x18\x03 \x01(\x0b\x32\x13.malha.crm.v1.Usage\x12\'\n\nassistants\x18\x04 \x01(\x0b\x32\x13.malha.crm.v1.Usage\x12(\n\x0b\x63onnections\x18\x05 \x01(\x0b\x32\x13.malha.crm.v1.Usage\x12,\n\x0fknowledge_bytes\x18\x06 \x01(\x0b\x32\x13.malha.crm.v1.Usage\x12\"\n\x05seats\x18\x07 \x01(\x0b\x32\x13.malha.crm.v1.Usage\x12%\n\x08\x61pi_keys\x18\x08 \x01(\x0b\x32\x13.malha.crm.v1.Usage\x12\'\n\nworkspaces\x18\t \x01(\x0b\x32\x13.malha.crm.v1.Usage\"\x12\n\x10ListPlansRequest\"6\n\x11ListPlansResponse\x12!\n\x05plans\x18\x01 \x03(\x0b\x32\x12.malha.crm.v1.Plan2\xd6\x05\n\rTenantService\x12g\n\tGetTenant\x12\x1e.malha.crm.v1.GetTenantRequest\x1a\x14.malha.crm.v1.Tenant\"$\x90\x02\x01\xa2\xb6\x18\x0btenant:read\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/tenant\x12q\n\x0cUpdateTenant\x12!.malha.crm.v1.UpdateTenantRequest\x1a\x14.malha.crm.v1.Tenant\"(\x90\x02\x02\xa2\xb6\x18\x0ctenant:write\x82\xd3\xe4\x93\x02\x0f\x32\n/v1/tenant:\x01*\x12y\n\x0c\x44\x65leteTenant\x12!.malha.crm.v1.DeleteTenantRequest\x1a\x14.malha.crm.v1.Tenant\"0\x90\x02\x02\xa2\xb6\x18\rtenant:delete\x82\xd3\xe4\x93\x02\x16\"\x11/v1/tenant:delete:\x01*\x12}\n\rRestoreTenant\x12\".malha.crm.v1.RestoreTenantRequest\x1a\x14.malha.crm.v1.Tenant\"2\x90\x02\x02\xa2\xb6\x18\x0etenant:restore\x82\xd3\xe4\x93\x02\x17\"\x12/v1/tenant:restore:\x01*\x12|\n\x0eGetTenantUsage\x12#.malha.crm.v1.GetTenantUsageRequest\x1a\x19.malha.crm.v1.TenantUsage\"*\x90\x02\x01\xa2\xb6\x18\x0btenant:read\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/tenant/usage\x12q\n\tListPlans\x12\x1e.malha.crm.v1.ListPlansRequest\x1a\x1f.malha.crm.v1.ListPlansResponse\"#\x90\x02\x01\xa2\xb6\x18\x0btenant:read\x82\xd3\xe4\x93\x02\x0b\x12\t/v1/plansb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'malha.crm.v1.tenant_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CREATETENANTREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_CREATETENANTREQUEST'].fields_by_name['name']._serialized_options = b'\272H\007r\005\020\001\030\310\001'
-  _globals['_CREATETENANTREQUEST'].fields_by_name['plan']._loaded_options = None
-  _globals['_CREATETENANTREQUEST'].fields_by_name['plan']._serialized_options = b'\272H\004r\002\030 '
-  _globals['_CREATETENANTREQUEST'].fields_by_name['owner_email']._loaded_options = None
-  _globals['_CREATETENANTREQUEST'].fields_by_name['owner_email']._serialized_options = b'\272H\004r\002`\001'
-  _globals['_CREATETENANTREQUEST'].fields_by_name['owner_password']._loaded_options = None
-  _globals['_CREATETENANTREQUEST'].fields_by_name['owner_password']._serialized_options = b'\272H\007r\005\020\n\030\310\001'
-  _globals['_SETTENANTSTATUSREQUEST'].fields_by_name['tenant_id']._loaded_options = None
-  _globals['_SETTENANTSTATUSREQUEST'].fields_by_name['tenant_id']._serialized_options = b'\272H\005r\003\260\001\001'
-  _globals['_SETTENANTSTATUSREQUEST'].fields_by_name['status']._loaded_options = None
-  _globals['_SETTENANTSTATUSREQUEST'].fields_by_name['status']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
-  _globals['_SETTENANTSTATUSREQUEST'].fields_by_name['reason']._loaded_options = None
-  _globals['_SETTENANTSTATUSREQUEST'].fields_by_name['reason']._serialized_options = b'\272H\007r\005\020\001\030\364\003'
+  _globals['_UPDATETENANTREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_UPDATETENANTREQUEST'].fields_by_name['name']._serialized_options = b'\272H r\036\030\310\0012\031[^\\x00-\\x20\\x7f-\\xa0\\xad]'
+  _globals['_UPDATETENANTREQUEST'].fields_by_name['language']._loaded_options = None
+  _globals['_UPDATETENANTREQUEST'].fields_by_name['language']._serialized_options = b'\272H\rr\013R\005pt-BRR\002en'
+  _globals['_UPDATETENANTREQUEST'].fields_by_name['time_zone']._loaded_options = None
+  _globals['_UPDATETENANTREQUEST'].fields_by_name['time_zone']._serialized_options = b'\272H\006r\004\020\001\030@'
+  _globals['_UPDATETENANTREQUEST'].fields_by_name['etag']._loaded_options = None
+  _globals['_UPDATETENANTREQUEST'].fields_by_name['etag']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_DELETETENANTREQUEST'].fields_by_name['confirm_name']._loaded_options = None
+  _globals['_DELETETENANTREQUEST'].fields_by_name['confirm_name']._serialized_options = b'\272H\007r\005\020\001\030\310\001'
+  _globals['_DELETETENANTREQUEST'].fields_by_name['reason']._loaded_options = None
+  _globals['_DELETETENANTREQUEST'].fields_by_name['reason']._serialized_options = b'\272H\005r\003\030\364\003'
   _globals['_TENANTSERVICE'].methods_by_name['GetTenant']._loaded_options = None
   _globals['_TENANTSERVICE'].methods_by_name['GetTenant']._serialized_options = b'\220\002\001\242\266\030\013tenant:read\202\323\344\223\002\014\022\n/v1/tenant'
-  _globals['_TENANTSERVICE'].methods_by_name['CreateTenant']._loaded_options = None
-  _globals['_TENANTSERVICE'].methods_by_name['CreateTenant']._serialized_options = b'\242\266\030\010operator'
-  _globals['_TENANTSERVICE'].methods_by_name['SetTenantStatus']._loaded_options = None
-  _globals['_TENANTSERVICE'].methods_by_name['SetTenantStatus']._serialized_options = b'\220\002\002\242\266\030\010operator'
-  _globals['_GETTENANTREQUEST']._serialized_start=165
-  _globals['_GETTENANTREQUEST']._serialized_end=183
-  _globals['_CREATETENANTREQUEST']._serialized_start=186
-  _globals['_CREATETENANTREQUEST']._serialized_end=322
-  _globals['_CREATETENANTRESPONSE']._serialized_start=324
-  _globals['_CREATETENANTRESPONSE']._serialized_end=440
-  _globals['_SETTENANTSTATUSREQUEST']._serialized_start=443
-  _globals['_SETTENANTSTATUSREQUEST']._serialized_end=580
-  _globals['_TENANTSERVICE']._serialized_start=583
-  _globals['_TENANTSERVICE']._serialized_end=900
+  _globals['_TENANTSERVICE'].methods_by_name['UpdateTenant']._loaded_options = None
+  _globals['_TENANTSERVICE'].methods_by_name['UpdateTenant']._serialized_options = b'\220\002\002\242\266\030\014tenant:write\202\323\344\223\002\0172\n/v1/tenant:\001*'
+  _globals['_TENANTSERVICE'].methods_by_name['DeleteTenant']._loaded_options = None
+  _globals['_TENANTSERVICE'].methods_by_name['DeleteTenant']._serialized_options = b'\220\002\002\242\266\030\rtenant:delete\202\323\344\223\002\026\"\021/v1/tenant:delete:\001*'
+  _globals['_TENANTSERVICE'].methods_by_name['RestoreTenant']._loaded_options = None
+  _globals['_TENANTSERVICE'].methods_by_name['RestoreTenant']._serialized_options = b'\220\002\002\242\266\030\016tenant:restore\202\323\344\223\002\027\"\022/v1/tenant:restore:\001*'
+  _globals['_TENANTSERVICE'].methods_by_name['GetTenantUsage']._loaded_options = None
+  _globals['_TENANTSERVICE'].methods_by_name['GetTenantUsage']._serialized_options = b'\220\002\001\242\266\030\013tenant:read\202\323\344\223\002\022\022\020/v1/tenant/usage'
+  _globals['_TENANTSERVICE'].methods_by_name['ListPlans']._loaded_options = None
+  _globals['_TENANTSERVICE'].methods_by_name['ListPlans']._serialized_options = b'\220\002\001\242\266\030\013tenant:read\202\323\344\223\002\013\022\t/v1/plans'
+  _globals['_GETTENANTREQUEST']._serialized_start=190
+  _globals['_GETTENANTREQUEST']._serialized_end=208
+  _globals['_UPDATETENANTREQUEST']._serialized_start=211
+  _globals['_UPDATETENANTREQUEST']._serialized_end=423
+  _globals['_DELETETENANTREQUEST']._serialized_start=425
+  _globals['_DELETETENANTREQUEST']._serialized_end=506
+  _globals['_RESTORETENANTREQUEST']._serialized_start=508
+  _globals['_RESTORETENANTREQUEST']._serialized_end=530
+  _globals['_GETTENANTUSAGEREQUEST']._serialized_start=532
+  _globals['_GETTENANTUSAGEREQUEST']._serialized_end=555
+  _globals['_TENANTUSAGE']._serialized_start=558
+  _globals['_TENANTUSAGE']._serialized_end=966
+  _globals['_LISTPLANSREQUEST']._serialized_start=968
+  _globals['_LISTPLANSREQUEST']._serialized_end=986
+  _globals['_LISTPLANSRESPONSE']._serialized_start=988
+  _globals['_LISTPLANSRESPONSE']._serialized_end=1042
+  _globals['_TENANTSERVICE']._serialized_start=1045
+  _globals['_TENANTSERVICE']._serialized_end=1771
 # @@protoc_insertion_point(module_scope)

@@ -27,7 +27,7 @@ if _version_not_supported:
 
 
 class TenantServiceStub:
-    """The businesses that use Malha.
+    """The caller's own business.
     """
 
     def __init__(self, channel):
@@ -41,39 +41,78 @@ class TenantServiceStub:
                 request_serializer=malha_dot_crm_dot_v1_dot_tenant__service__pb2.GetTenantRequest.SerializeToString,
                 response_deserializer=malha_dot_crm_dot_v1_dot_tenant__pb2.Tenant.FromString,
                 _registered_method=True)
-        self.CreateTenant = channel.unary_unary(
-                '/malha.crm.v1.TenantService/CreateTenant',
-                request_serializer=malha_dot_crm_dot_v1_dot_tenant__service__pb2.CreateTenantRequest.SerializeToString,
-                response_deserializer=malha_dot_crm_dot_v1_dot_tenant__service__pb2.CreateTenantResponse.FromString,
-                _registered_method=True)
-        self.SetTenantStatus = channel.unary_unary(
-                '/malha.crm.v1.TenantService/SetTenantStatus',
-                request_serializer=malha_dot_crm_dot_v1_dot_tenant__service__pb2.SetTenantStatusRequest.SerializeToString,
+        self.UpdateTenant = channel.unary_unary(
+                '/malha.crm.v1.TenantService/UpdateTenant',
+                request_serializer=malha_dot_crm_dot_v1_dot_tenant__service__pb2.UpdateTenantRequest.SerializeToString,
                 response_deserializer=malha_dot_crm_dot_v1_dot_tenant__pb2.Tenant.FromString,
+                _registered_method=True)
+        self.DeleteTenant = channel.unary_unary(
+                '/malha.crm.v1.TenantService/DeleteTenant',
+                request_serializer=malha_dot_crm_dot_v1_dot_tenant__service__pb2.DeleteTenantRequest.SerializeToString,
+                response_deserializer=malha_dot_crm_dot_v1_dot_tenant__pb2.Tenant.FromString,
+                _registered_method=True)
+        self.RestoreTenant = channel.unary_unary(
+                '/malha.crm.v1.TenantService/RestoreTenant',
+                request_serializer=malha_dot_crm_dot_v1_dot_tenant__service__pb2.RestoreTenantRequest.SerializeToString,
+                response_deserializer=malha_dot_crm_dot_v1_dot_tenant__pb2.Tenant.FromString,
+                _registered_method=True)
+        self.GetTenantUsage = channel.unary_unary(
+                '/malha.crm.v1.TenantService/GetTenantUsage',
+                request_serializer=malha_dot_crm_dot_v1_dot_tenant__service__pb2.GetTenantUsageRequest.SerializeToString,
+                response_deserializer=malha_dot_crm_dot_v1_dot_tenant__service__pb2.TenantUsage.FromString,
+                _registered_method=True)
+        self.ListPlans = channel.unary_unary(
+                '/malha.crm.v1.TenantService/ListPlans',
+                request_serializer=malha_dot_crm_dot_v1_dot_tenant__service__pb2.ListPlansRequest.SerializeToString,
+                response_deserializer=malha_dot_crm_dot_v1_dot_tenant__service__pb2.ListPlansResponse.FromString,
                 _registered_method=True)
 
 
 class TenantServiceServicer:
-    """The businesses that use Malha.
+    """The caller's own business.
     """
 
     def GetTenant(self, request, context):
-        """Returns the caller's own tenant.
+        """Returns the caller's own tenant, with the limits of its plan.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def CreateTenant(self, request, context):
-        """Creates a tenant with a first workspace, its owner and an API key.
-        Fails with EMAIL_ALREADY_REGISTERED.
+    def UpdateTenant(self, request, context):
+        """Changes what is set: absent leaves, present sets. Fails with ETAG_MISMATCH,
+        TIME_ZONE_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def SetTenantStatus(self, request, context):
-        """Suspends or reactivates a tenant; the reason is audited. Fails with TENANT_NOT_FOUND.
+    def DeleteTenant(self, request, context):
+        """Asks for the deletion of the whole tenant. It stops at once: webhooks are rejected, the API
+        refuses, assistants are silent. Until its purge_time an owner can restore it; then everything
+        is erased for good. Fails with CONFIRMATION_WRONG.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RestoreTenant(self, request, context):
+        """Takes the deletion back. Works while the tenant is being deleted. Fails with
+        TENANT_NOT_DELETED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTenantUsage(self, request, context):
+        """Returns how much of each of the plan's limits is used.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPlans(self, request, context):
+        """Lists the plans and what each permits.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -87,15 +126,30 @@ def add_TenantServiceServicer_to_server(servicer, server):
                     request_deserializer=malha_dot_crm_dot_v1_dot_tenant__service__pb2.GetTenantRequest.FromString,
                     response_serializer=malha_dot_crm_dot_v1_dot_tenant__pb2.Tenant.SerializeToString,
             ),
-            'CreateTenant': grpc.unary_unary_rpc_method_handler(
-                    servicer.CreateTenant,
-                    request_deserializer=malha_dot_crm_dot_v1_dot_tenant__service__pb2.CreateTenantRequest.FromString,
-                    response_serializer=malha_dot_crm_dot_v1_dot_tenant__service__pb2.CreateTenantResponse.SerializeToString,
-            ),
-            'SetTenantStatus': grpc.unary_unary_rpc_method_handler(
-                    servicer.SetTenantStatus,
-                    request_deserializer=malha_dot_crm_dot_v1_dot_tenant__service__pb2.SetTenantStatusRequest.FromString,
+            'UpdateTenant': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateTenant,
+                    request_deserializer=malha_dot_crm_dot_v1_dot_tenant__service__pb2.UpdateTenantRequest.FromString,
                     response_serializer=malha_dot_crm_dot_v1_dot_tenant__pb2.Tenant.SerializeToString,
+            ),
+            'DeleteTenant': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteTenant,
+                    request_deserializer=malha_dot_crm_dot_v1_dot_tenant__service__pb2.DeleteTenantRequest.FromString,
+                    response_serializer=malha_dot_crm_dot_v1_dot_tenant__pb2.Tenant.SerializeToString,
+            ),
+            'RestoreTenant': grpc.unary_unary_rpc_method_handler(
+                    servicer.RestoreTenant,
+                    request_deserializer=malha_dot_crm_dot_v1_dot_tenant__service__pb2.RestoreTenantRequest.FromString,
+                    response_serializer=malha_dot_crm_dot_v1_dot_tenant__pb2.Tenant.SerializeToString,
+            ),
+            'GetTenantUsage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTenantUsage,
+                    request_deserializer=malha_dot_crm_dot_v1_dot_tenant__service__pb2.GetTenantUsageRequest.FromString,
+                    response_serializer=malha_dot_crm_dot_v1_dot_tenant__service__pb2.TenantUsage.SerializeToString,
+            ),
+            'ListPlans': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPlans,
+                    request_deserializer=malha_dot_crm_dot_v1_dot_tenant__service__pb2.ListPlansRequest.FromString,
+                    response_serializer=malha_dot_crm_dot_v1_dot_tenant__service__pb2.ListPlansResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -106,7 +160,7 @@ def add_TenantServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class TenantService:
-    """The businesses that use Malha.
+    """The caller's own business.
     """
 
     @staticmethod
@@ -137,7 +191,7 @@ class TenantService:
             _registered_method=True)
 
     @staticmethod
-    def CreateTenant(request,
+    def UpdateTenant(request,
             target,
             options=(),
             channel_credentials=None,
@@ -150,9 +204,9 @@ class TenantService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/malha.crm.v1.TenantService/CreateTenant',
-            malha_dot_crm_dot_v1_dot_tenant__service__pb2.CreateTenantRequest.SerializeToString,
-            malha_dot_crm_dot_v1_dot_tenant__service__pb2.CreateTenantResponse.FromString,
+            '/malha.crm.v1.TenantService/UpdateTenant',
+            malha_dot_crm_dot_v1_dot_tenant__service__pb2.UpdateTenantRequest.SerializeToString,
+            malha_dot_crm_dot_v1_dot_tenant__pb2.Tenant.FromString,
             options,
             channel_credentials,
             insecure,
@@ -164,7 +218,7 @@ class TenantService:
             _registered_method=True)
 
     @staticmethod
-    def SetTenantStatus(request,
+    def DeleteTenant(request,
             target,
             options=(),
             channel_credentials=None,
@@ -177,9 +231,90 @@ class TenantService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/malha.crm.v1.TenantService/SetTenantStatus',
-            malha_dot_crm_dot_v1_dot_tenant__service__pb2.SetTenantStatusRequest.SerializeToString,
+            '/malha.crm.v1.TenantService/DeleteTenant',
+            malha_dot_crm_dot_v1_dot_tenant__service__pb2.DeleteTenantRequest.SerializeToString,
             malha_dot_crm_dot_v1_dot_tenant__pb2.Tenant.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RestoreTenant(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/malha.crm.v1.TenantService/RestoreTenant',
+            malha_dot_crm_dot_v1_dot_tenant__service__pb2.RestoreTenantRequest.SerializeToString,
+            malha_dot_crm_dot_v1_dot_tenant__pb2.Tenant.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTenantUsage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/malha.crm.v1.TenantService/GetTenantUsage',
+            malha_dot_crm_dot_v1_dot_tenant__service__pb2.GetTenantUsageRequest.SerializeToString,
+            malha_dot_crm_dot_v1_dot_tenant__service__pb2.TenantUsage.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPlans(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/malha.crm.v1.TenantService/ListPlans',
+            malha_dot_crm_dot_v1_dot_tenant__service__pb2.ListPlansRequest.SerializeToString,
+            malha_dot_crm_dot_v1_dot_tenant__service__pb2.ListPlansResponse.FromString,
             options,
             channel_credentials,
             insecure,

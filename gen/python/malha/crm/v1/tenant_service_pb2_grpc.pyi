@@ -14,20 +14,31 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class TenantServiceStub:
-    """The businesses that use Malha."""
+    """The caller's own business."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetTenant: _aio.UnaryUnaryMultiCallable[_tenant_service_pb2.GetTenantRequest, _tenant_pb2.Tenant]
-    """Returns the caller's own tenant."""
-    CreateTenant: _aio.UnaryUnaryMultiCallable[_tenant_service_pb2.CreateTenantRequest, _tenant_service_pb2.CreateTenantResponse]
-    """Creates a tenant with a first workspace, its owner and an API key.
-    Fails with EMAIL_ALREADY_REGISTERED.
+    """Returns the caller's own tenant, with the limits of its plan."""
+    UpdateTenant: _aio.UnaryUnaryMultiCallable[_tenant_service_pb2.UpdateTenantRequest, _tenant_pb2.Tenant]
+    """Changes what is set: absent leaves, present sets. Fails with ETAG_MISMATCH,
+    TIME_ZONE_NOT_FOUND.
     """
-    SetTenantStatus: _aio.UnaryUnaryMultiCallable[_tenant_service_pb2.SetTenantStatusRequest, _tenant_pb2.Tenant]
-    """Suspends or reactivates a tenant; the reason is audited. Fails with TENANT_NOT_FOUND."""
+    DeleteTenant: _aio.UnaryUnaryMultiCallable[_tenant_service_pb2.DeleteTenantRequest, _tenant_pb2.Tenant]
+    """Asks for the deletion of the whole tenant. It stops at once: webhooks are rejected, the API
+    refuses, assistants are silent. Until its purge_time an owner can restore it; then everything
+    is erased for good. Fails with CONFIRMATION_WRONG.
+    """
+    RestoreTenant: _aio.UnaryUnaryMultiCallable[_tenant_service_pb2.RestoreTenantRequest, _tenant_pb2.Tenant]
+    """Takes the deletion back. Works while the tenant is being deleted. Fails with
+    TENANT_NOT_DELETED.
+    """
+    GetTenantUsage: _aio.UnaryUnaryMultiCallable[_tenant_service_pb2.GetTenantUsageRequest, _tenant_service_pb2.TenantUsage]
+    """Returns how much of each of the plan's limits is used."""
+    ListPlans: _aio.UnaryUnaryMultiCallable[_tenant_service_pb2.ListPlansRequest, _tenant_service_pb2.ListPlansResponse]
+    """Lists the plans and what each permits."""
 
 class TenantServiceServicer(metaclass=_abc_1.ABCMeta):
-    """The businesses that use Malha."""
+    """The caller's own business."""
 
     @_abc_1.abstractmethod
     def GetTenant(
@@ -35,24 +46,53 @@ class TenantServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _tenant_service_pb2.GetTenantRequest,
         context: _aio.ServicerContext[_tenant_service_pb2.GetTenantRequest, _abc.Awaitable[_tenant_pb2.Tenant]],
     ) -> _abc.Awaitable[_tenant_pb2.Tenant]:
-        """Returns the caller's own tenant."""
+        """Returns the caller's own tenant, with the limits of its plan."""
 
     @_abc_1.abstractmethod
-    def CreateTenant(
+    def UpdateTenant(
         self,
-        request: _tenant_service_pb2.CreateTenantRequest,
-        context: _aio.ServicerContext[_tenant_service_pb2.CreateTenantRequest, _abc.Awaitable[_tenant_service_pb2.CreateTenantResponse]],
-    ) -> _abc.Awaitable[_tenant_service_pb2.CreateTenantResponse]:
-        """Creates a tenant with a first workspace, its owner and an API key.
-        Fails with EMAIL_ALREADY_REGISTERED.
+        request: _tenant_service_pb2.UpdateTenantRequest,
+        context: _aio.ServicerContext[_tenant_service_pb2.UpdateTenantRequest, _abc.Awaitable[_tenant_pb2.Tenant]],
+    ) -> _abc.Awaitable[_tenant_pb2.Tenant]:
+        """Changes what is set: absent leaves, present sets. Fails with ETAG_MISMATCH,
+        TIME_ZONE_NOT_FOUND.
         """
 
     @_abc_1.abstractmethod
-    def SetTenantStatus(
+    def DeleteTenant(
         self,
-        request: _tenant_service_pb2.SetTenantStatusRequest,
-        context: _aio.ServicerContext[_tenant_service_pb2.SetTenantStatusRequest, _abc.Awaitable[_tenant_pb2.Tenant]],
+        request: _tenant_service_pb2.DeleteTenantRequest,
+        context: _aio.ServicerContext[_tenant_service_pb2.DeleteTenantRequest, _abc.Awaitable[_tenant_pb2.Tenant]],
     ) -> _abc.Awaitable[_tenant_pb2.Tenant]:
-        """Suspends or reactivates a tenant; the reason is audited. Fails with TENANT_NOT_FOUND."""
+        """Asks for the deletion of the whole tenant. It stops at once: webhooks are rejected, the API
+        refuses, assistants are silent. Until its purge_time an owner can restore it; then everything
+        is erased for good. Fails with CONFIRMATION_WRONG.
+        """
+
+    @_abc_1.abstractmethod
+    def RestoreTenant(
+        self,
+        request: _tenant_service_pb2.RestoreTenantRequest,
+        context: _aio.ServicerContext[_tenant_service_pb2.RestoreTenantRequest, _abc.Awaitable[_tenant_pb2.Tenant]],
+    ) -> _abc.Awaitable[_tenant_pb2.Tenant]:
+        """Takes the deletion back. Works while the tenant is being deleted. Fails with
+        TENANT_NOT_DELETED.
+        """
+
+    @_abc_1.abstractmethod
+    def GetTenantUsage(
+        self,
+        request: _tenant_service_pb2.GetTenantUsageRequest,
+        context: _aio.ServicerContext[_tenant_service_pb2.GetTenantUsageRequest, _abc.Awaitable[_tenant_service_pb2.TenantUsage]],
+    ) -> _abc.Awaitable[_tenant_service_pb2.TenantUsage]:
+        """Returns how much of each of the plan's limits is used."""
+
+    @_abc_1.abstractmethod
+    def ListPlans(
+        self,
+        request: _tenant_service_pb2.ListPlansRequest,
+        context: _aio.ServicerContext[_tenant_service_pb2.ListPlansRequest, _abc.Awaitable[_tenant_service_pb2.ListPlansResponse]],
+    ) -> _abc.Awaitable[_tenant_service_pb2.ListPlansResponse]:
+        """Lists the plans and what each permits."""
 
 def add_TenantServiceServicer_to_server(servicer: TenantServiceServicer, server: _aio.Server) -> None: ...

@@ -20,7 +20,7 @@ CONNECTION_STATUS_ACTIVE: ConnectionStatus
 CONNECTION_STATUS_PAUSED: ConnectionStatus
 
 class Connection(_message.Message):
-    __slots__ = ("id", "workspace_id", "channel", "display_name", "status", "external_id", "account_id", "assistant_id", "webhook_url", "create_time", "update_time")
+    __slots__ = ("id", "workspace_id", "channel", "display_name", "status", "external_id", "account_id", "assistant_id", "webhook_url", "create_time", "update_time", "etag")
     ID_FIELD_NUMBER: _ClassVar[int]
     WORKSPACE_ID_FIELD_NUMBER: _ClassVar[int]
     CHANNEL_FIELD_NUMBER: _ClassVar[int]
@@ -32,6 +32,7 @@ class Connection(_message.Message):
     WEBHOOK_URL_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
     id: str
     workspace_id: str
     channel: str
@@ -43,4 +44,5 @@ class Connection(_message.Message):
     webhook_url: str
     create_time: _timestamp_pb2.Timestamp
     update_time: _timestamp_pb2.Timestamp
-    def __init__(self, id: _Optional[str] = ..., workspace_id: _Optional[str] = ..., channel: _Optional[str] = ..., display_name: _Optional[str] = ..., status: _Optional[_Union[ConnectionStatus, str]] = ..., external_id: _Optional[str] = ..., account_id: _Optional[str] = ..., assistant_id: _Optional[str] = ..., webhook_url: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    etag: str
+    def __init__(self, id: _Optional[str] = ..., workspace_id: _Optional[str] = ..., channel: _Optional[str] = ..., display_name: _Optional[str] = ..., status: _Optional[_Union[ConnectionStatus, str]] = ..., external_id: _Optional[str] = ..., account_id: _Optional[str] = ..., assistant_id: _Optional[str] = ..., webhook_url: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ...) -> None: ...

@@ -24,12 +24,13 @@ _sym_db = _symbol_database.Default()
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from malha.bus.v1 import options_pb2 as malha_dot_bus_dot_v1_dot_options__pb2
 from malha.ingestion.v1 import connection_pb2 as malha_dot_ingestion_dot_v1_dot_connection__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+malha/ingestion/v1/connection_service.proto\x12\x12malha.ingestion.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1amalha/bus/v1/options.proto\x1a#malha/ingestion/v1/connection.proto\"U\n\x16ListConnectionsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\"g\n\x17ListConnectionsResponse\x12\x33\n\x0b\x63onnections\x18\x01 \x03(\x0b\x32\x1e.malha.ingestion.v1.Connection\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\",\n\x14GetConnectionRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\xbd\x01\n\x17\x43reateConnectionRequest\x12.\n\x07\x63hannel\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9_]{0,31}$\x12\x1e\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12!\n\x0c\x61ssistant_id\x18\x03 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12/\n\x06\x63onfig\x18\x04 \x01(\x0b\x32\x17.google.protobuf.StructB\x06\xbaH\x03\xc8\x01\x01\"\xd4\x02\n\x17UpdateConnectionRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12#\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01H\x00\x88\x01\x01\x12\x89\x01\n\x0c\x61ssistant_id\x18\x03 \x01(\tBn\xbaHk\xba\x01h\n\x1a\x61ssistant_id.uuid_or_empty\x12\x18must be a UUID, or empty\x1a\x30this == \'\' || this.matches(\'^[0-9a-fA-F-]{36}$\')H\x01\x88\x01\x01\x12\x45\n\x06status\x18\x04 \x01(\x0e\x32$.malha.ingestion.v1.ConnectionStatusB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00H\x02\x88\x01\x01\x42\x0f\n\r_display_nameB\x0f\n\r_assistant_idB\t\n\x07_status2\xef\x04\n\x11\x43onnectionService\x12\x9a\x01\n\x0fListConnections\x12*.malha.ingestion.v1.ListConnectionsRequest\x1a+.malha.ingestion.v1.ListConnectionsResponse\".\x90\x02\x01\xa2\xb6\x18\x10\x63onnections:read\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/connections\x12\x8e\x01\n\rGetConnection\x12(.malha.ingestion.v1.GetConnectionRequest\x1a\x1e.malha.ingestion.v1.Connection\"3\x90\x02\x01\xa2\xb6\x18\x10\x63onnections:read\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/connections/{id}\x12\x90\x01\n\x10\x43reateConnection\x12+.malha.ingestion.v1.CreateConnectionRequest\x1a\x1e.malha.ingestion.v1.Connection\"/\xa2\xb6\x18\x11\x63onnections:write\x82\xd3\xe4\x93\x02\x14\"\x0f/v1/connections:\x01*\x12\x98\x01\n\x10UpdateConnection\x12+.malha.ingestion.v1.UpdateConnectionRequest\x1a\x1e.malha.ingestion.v1.Connection\"7\x90\x02\x02\xa2\xb6\x18\x11\x63onnections:write\x82\xd3\xe4\x93\x02\x19\x32\x14/v1/connections/{id}:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+malha/ingestion/v1/connection_service.proto\x12\x12malha.ingestion.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1amalha/bus/v1/options.proto\x1a#malha/ingestion/v1/connection.proto\"\xe9\x01\n\x16ListConnectionsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12\x18\n\x07\x63hannel\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12>\n\x06status\x18\x04 \x01(\x0e\x32$.malha.ingestion.v1.ConnectionStatusB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x38\n\x08order_by\x18\x05 \x01(\tB&\xbaH#r!R\x00R\x0b\x63reate_timeR\x10\x63reate_time desc\"g\n\x17ListConnectionsResponse\x12\x33\n\x0b\x63onnections\x18\x01 \x03(\x0b\x32\x1e.malha.ingestion.v1.Connection\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\",\n\x14GetConnectionRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\xd4\x01\n\x17\x43reateConnectionRequest\x12 \n\x07\x63hannel\x18\x01 \x01(\tB\x0f\xbaH\x0cr\nR\x08whatsapp\x12\x1e\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12!\n\x0c\x61ssistant_id\x18\x03 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12T\n\x06\x63onfig\x18\x04 \x01(\x0b\x32\x17.google.protobuf.StructB+\xbaH\x03\xc8\x01\x01\xc2\xb7\x18!malha.ingestion.v1.WhatsAppConfig\"\x8b\x03\n\x17UpdateConnectionRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12#\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01H\x00\x88\x01\x01\x12Y\n\x0c\x61ssistant_id\x18\x03 \x01(\tB>\xbaH;r927^([0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})?$H\x01\x88\x01\x01\x12\x45\n\x06status\x18\x04 \x01(\x0e\x32$.malha.ingestion.v1.ConnectionStatusB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00H\x02\x88\x01\x01\x12O\n\x06\x63onfig\x18\x05 \x01(\x0b\x32\x17.google.protobuf.StructB&\xc2\xb7\x18\"malha.ingestion.v1.WhatsAppSecrets\x12\x15\n\x04\x65tag\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x18@B\x0f\n\r_display_nameB\x0f\n\r_assistant_idB\t\n\x07_status\"/\n\x17\x44\x65leteConnectionRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"<\n\x17\x43ountConnectionsRequest\x12!\n\x0cworkspace_id\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\")\n\x18\x43ountConnectionsResponse\x12\r\n\x05\x63ount\x18\x01 \x01(\x03\x32\xfe\x06\n\x11\x43onnectionService\x12\x9a\x01\n\x0fListConnections\x12*.malha.ingestion.v1.ListConnectionsRequest\x1a+.malha.ingestion.v1.ListConnectionsResponse\".\x90\x02\x01\xa2\xb6\x18\x10\x63onnections:read\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/connections\x12\x8e\x01\n\rGetConnection\x12(.malha.ingestion.v1.GetConnectionRequest\x1a\x1e.malha.ingestion.v1.Connection\"3\x90\x02\x01\xa2\xb6\x18\x10\x63onnections:read\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/connections/{id}\x12\x90\x01\n\x10\x43reateConnection\x12+.malha.ingestion.v1.CreateConnectionRequest\x1a\x1e.malha.ingestion.v1.Connection\"/\xa2\xb6\x18\x11\x63onnections:write\x82\xd3\xe4\x93\x02\x14\"\x0f/v1/connections:\x01*\x12\x98\x01\n\x10UpdateConnection\x12+.malha.ingestion.v1.UpdateConnectionRequest\x1a\x1e.malha.ingestion.v1.Connection\"7\x90\x02\x02\xa2\xb6\x18\x11\x63onnections:write\x82\xd3\xe4\x93\x02\x19\x32\x14/v1/connections/{id}:\x01*\x12\x8d\x01\n\x10\x44\x65leteConnection\x12+.malha.ingestion.v1.DeleteConnectionRequest\x1a\x16.google.protobuf.Empty\"4\x90\x02\x02\xa2\xb6\x18\x11\x63onnections:write\x82\xd3\xe4\x93\x02\x16*\x14/v1/connections/{id}\x12}\n\x10\x43ountConnections\x12+.malha.ingestion.v1.CountConnectionsRequest\x1a,.malha.ingestion.v1.CountConnectionsResponse\"\x0e\x90\x02\x01\xa2\xb6\x18\x07serviceb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,24 +41,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTCONNECTIONSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\310\001(\000'
   _globals['_LISTCONNECTIONSREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTCONNECTIONSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200\010'
+  _globals['_LISTCONNECTIONSREQUEST'].fields_by_name['channel']._loaded_options = None
+  _globals['_LISTCONNECTIONSREQUEST'].fields_by_name['channel']._serialized_options = b'\272H\004r\002\030 '
+  _globals['_LISTCONNECTIONSREQUEST'].fields_by_name['status']._loaded_options = None
+  _globals['_LISTCONNECTIONSREQUEST'].fields_by_name['status']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_LISTCONNECTIONSREQUEST'].fields_by_name['order_by']._loaded_options = None
+  _globals['_LISTCONNECTIONSREQUEST'].fields_by_name['order_by']._serialized_options = b'\272H#r!R\000R\013create_timeR\020create_time desc'
   _globals['_GETCONNECTIONREQUEST'].fields_by_name['id']._loaded_options = None
   _globals['_GETCONNECTIONREQUEST'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_CREATECONNECTIONREQUEST'].fields_by_name['channel']._loaded_options = None
-  _globals['_CREATECONNECTIONREQUEST'].fields_by_name['channel']._serialized_options = b'\272H\032r\0302\026^[a-z][a-z0-9_]{0,31}$'
+  _globals['_CREATECONNECTIONREQUEST'].fields_by_name['channel']._serialized_options = b'\272H\014r\nR\010whatsapp'
   _globals['_CREATECONNECTIONREQUEST'].fields_by_name['display_name']._loaded_options = None
   _globals['_CREATECONNECTIONREQUEST'].fields_by_name['display_name']._serialized_options = b'\272H\005r\003\030\310\001'
   _globals['_CREATECONNECTIONREQUEST'].fields_by_name['assistant_id']._loaded_options = None
   _globals['_CREATECONNECTIONREQUEST'].fields_by_name['assistant_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
   _globals['_CREATECONNECTIONREQUEST'].fields_by_name['config']._loaded_options = None
-  _globals['_CREATECONNECTIONREQUEST'].fields_by_name['config']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_CREATECONNECTIONREQUEST'].fields_by_name['config']._serialized_options = b'\272H\003\310\001\001\302\267\030!malha.ingestion.v1.WhatsAppConfig'
   _globals['_UPDATECONNECTIONREQUEST'].fields_by_name['id']._loaded_options = None
   _globals['_UPDATECONNECTIONREQUEST'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_UPDATECONNECTIONREQUEST'].fields_by_name['display_name']._loaded_options = None
   _globals['_UPDATECONNECTIONREQUEST'].fields_by_name['display_name']._serialized_options = b'\272H\005r\003\030\310\001'
   _globals['_UPDATECONNECTIONREQUEST'].fields_by_name['assistant_id']._loaded_options = None
-  _globals['_UPDATECONNECTIONREQUEST'].fields_by_name['assistant_id']._serialized_options = b'\272Hk\272\001h\n\032assistant_id.uuid_or_empty\022\030must be a UUID, or empty\0320this == \'\' || this.matches(\'^[0-9a-fA-F-]{36}$\')'
+  _globals['_UPDATECONNECTIONREQUEST'].fields_by_name['assistant_id']._serialized_options = b'\272H;r927^([0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})?$'
   _globals['_UPDATECONNECTIONREQUEST'].fields_by_name['status']._loaded_options = None
   _globals['_UPDATECONNECTIONREQUEST'].fields_by_name['status']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
+  _globals['_UPDATECONNECTIONREQUEST'].fields_by_name['config']._loaded_options = None
+  _globals['_UPDATECONNECTIONREQUEST'].fields_by_name['config']._serialized_options = b'\302\267\030\"malha.ingestion.v1.WhatsAppSecrets'
+  _globals['_UPDATECONNECTIONREQUEST'].fields_by_name['etag']._loaded_options = None
+  _globals['_UPDATECONNECTIONREQUEST'].fields_by_name['etag']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_DELETECONNECTIONREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_DELETECONNECTIONREQUEST'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_COUNTCONNECTIONSREQUEST'].fields_by_name['workspace_id']._loaded_options = None
+  _globals['_COUNTCONNECTIONSREQUEST'].fields_by_name['workspace_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
   _globals['_CONNECTIONSERVICE'].methods_by_name['ListConnections']._loaded_options = None
   _globals['_CONNECTIONSERVICE'].methods_by_name['ListConnections']._serialized_options = b'\220\002\001\242\266\030\020connections:read\202\323\344\223\002\021\022\017/v1/connections'
   _globals['_CONNECTIONSERVICE'].methods_by_name['GetConnection']._loaded_options = None
@@ -66,16 +81,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONNECTIONSERVICE'].methods_by_name['CreateConnection']._serialized_options = b'\242\266\030\021connections:write\202\323\344\223\002\024\"\017/v1/connections:\001*'
   _globals['_CONNECTIONSERVICE'].methods_by_name['UpdateConnection']._loaded_options = None
   _globals['_CONNECTIONSERVICE'].methods_by_name['UpdateConnection']._serialized_options = b'\220\002\002\242\266\030\021connections:write\202\323\344\223\002\0312\024/v1/connections/{id}:\001*'
-  _globals['_LISTCONNECTIONSREQUEST']._serialized_start=221
-  _globals['_LISTCONNECTIONSREQUEST']._serialized_end=306
-  _globals['_LISTCONNECTIONSRESPONSE']._serialized_start=308
-  _globals['_LISTCONNECTIONSRESPONSE']._serialized_end=411
-  _globals['_GETCONNECTIONREQUEST']._serialized_start=413
-  _globals['_GETCONNECTIONREQUEST']._serialized_end=457
-  _globals['_CREATECONNECTIONREQUEST']._serialized_start=460
-  _globals['_CREATECONNECTIONREQUEST']._serialized_end=649
-  _globals['_UPDATECONNECTIONREQUEST']._serialized_start=652
-  _globals['_UPDATECONNECTIONREQUEST']._serialized_end=992
-  _globals['_CONNECTIONSERVICE']._serialized_start=995
-  _globals['_CONNECTIONSERVICE']._serialized_end=1618
+  _globals['_CONNECTIONSERVICE'].methods_by_name['DeleteConnection']._loaded_options = None
+  _globals['_CONNECTIONSERVICE'].methods_by_name['DeleteConnection']._serialized_options = b'\220\002\002\242\266\030\021connections:write\202\323\344\223\002\026*\024/v1/connections/{id}'
+  _globals['_CONNECTIONSERVICE'].methods_by_name['CountConnections']._loaded_options = None
+  _globals['_CONNECTIONSERVICE'].methods_by_name['CountConnections']._serialized_options = b'\220\002\001\242\266\030\007service'
+  _globals['_LISTCONNECTIONSREQUEST']._serialized_start=251
+  _globals['_LISTCONNECTIONSREQUEST']._serialized_end=484
+  _globals['_LISTCONNECTIONSRESPONSE']._serialized_start=486
+  _globals['_LISTCONNECTIONSRESPONSE']._serialized_end=589
+  _globals['_GETCONNECTIONREQUEST']._serialized_start=591
+  _globals['_GETCONNECTIONREQUEST']._serialized_end=635
+  _globals['_CREATECONNECTIONREQUEST']._serialized_start=638
+  _globals['_CREATECONNECTIONREQUEST']._serialized_end=850
+  _globals['_UPDATECONNECTIONREQUEST']._serialized_start=853
+  _globals['_UPDATECONNECTIONREQUEST']._serialized_end=1248
+  _globals['_DELETECONNECTIONREQUEST']._serialized_start=1250
+  _globals['_DELETECONNECTIONREQUEST']._serialized_end=1297
+  _globals['_COUNTCONNECTIONSREQUEST']._serialized_start=1299
+  _globals['_COUNTCONNECTIONSREQUEST']._serialized_end=1359
+  _globals['_COUNTCONNECTIONSRESPONSE']._serialized_start=1361
+  _globals['_COUNTCONNECTIONSRESPONSE']._serialized_end=1402
+  _globals['_CONNECTIONSERVICE']._serialized_start=1405
+  _globals['_CONNECTIONSERVICE']._serialized_end=2299
 # @@protoc_insertion_point(module_scope)

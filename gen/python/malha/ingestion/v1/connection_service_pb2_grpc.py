@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from malha.ingestion.v1 import connection_pb2 as malha_dot_ingestion_dot_v1_dot_connection__pb2
 from malha.ingestion.v1 import connection_service_pb2 as malha_dot_ingestion_dot_v1_dot_connection__service__pb2
 
@@ -56,6 +57,16 @@ class ConnectionServiceStub:
                 request_serializer=malha_dot_ingestion_dot_v1_dot_connection__service__pb2.UpdateConnectionRequest.SerializeToString,
                 response_deserializer=malha_dot_ingestion_dot_v1_dot_connection__pb2.Connection.FromString,
                 _registered_method=True)
+        self.DeleteConnection = channel.unary_unary(
+                '/malha.ingestion.v1.ConnectionService/DeleteConnection',
+                request_serializer=malha_dot_ingestion_dot_v1_dot_connection__service__pb2.DeleteConnectionRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
+        self.CountConnections = channel.unary_unary(
+                '/malha.ingestion.v1.ConnectionService/CountConnections',
+                request_serializer=malha_dot_ingestion_dot_v1_dot_connection__service__pb2.CountConnectionsRequest.SerializeToString,
+                response_deserializer=malha_dot_ingestion_dot_v1_dot_connection__service__pb2.CountConnectionsResponse.FromString,
+                _registered_method=True)
 
 
 class ConnectionServiceServicer:
@@ -63,7 +74,7 @@ class ConnectionServiceServicer:
     """
 
     def ListConnections(self, request, context):
-        """Lists the workspace's connections, newest first.
+        """Lists the workspace's connections.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -78,14 +89,31 @@ class ConnectionServiceServicer:
 
     def CreateConnection(self, request, context):
         """Connects a channel. Secrets are encrypted at rest and never returned.
-        Fails with CONNECTION_ALREADY_EXISTS when the account is connected, here or by another business.
+        Fails with CONNECTION_ALREADY_EXISTS when the account is connected, here or by another business,
+        with PLAN_LIMIT_REACHED, and with ASSISTANT_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateConnection(self, request, context):
-        """Changes what is set: absent leaves, present sets, empty clears. Fails with CONNECTION_NOT_FOUND.
+        """Changes what is set: absent leaves, present sets, empty clears. Fails with
+        CONNECTION_NOT_FOUND, ASSISTANT_NOT_FOUND, ETAG_MISMATCH.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteConnection(self, request, context):
+        """Disconnects a channel for good: its secrets are erased, its webhooks are rejected, and the
+        account can be connected anew. What was received stays. Fails with CONNECTION_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CountConnections(self, request, context):
+        """Counts the tenant's connections, against the limit of its plan. Internal.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -113,6 +141,16 @@ def add_ConnectionServiceServicer_to_server(servicer, server):
                     servicer.UpdateConnection,
                     request_deserializer=malha_dot_ingestion_dot_v1_dot_connection__service__pb2.UpdateConnectionRequest.FromString,
                     response_serializer=malha_dot_ingestion_dot_v1_dot_connection__pb2.Connection.SerializeToString,
+            ),
+            'DeleteConnection': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteConnection,
+                    request_deserializer=malha_dot_ingestion_dot_v1_dot_connection__service__pb2.DeleteConnectionRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'CountConnections': grpc.unary_unary_rpc_method_handler(
+                    servicer.CountConnections,
+                    request_deserializer=malha_dot_ingestion_dot_v1_dot_connection__service__pb2.CountConnectionsRequest.FromString,
+                    response_serializer=malha_dot_ingestion_dot_v1_dot_connection__service__pb2.CountConnectionsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -224,6 +262,60 @@ class ConnectionService:
             '/malha.ingestion.v1.ConnectionService/UpdateConnection',
             malha_dot_ingestion_dot_v1_dot_connection__service__pb2.UpdateConnectionRequest.SerializeToString,
             malha_dot_ingestion_dot_v1_dot_connection__pb2.Connection.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteConnection(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/malha.ingestion.v1.ConnectionService/DeleteConnection',
+            malha_dot_ingestion_dot_v1_dot_connection__service__pb2.DeleteConnectionRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CountConnections(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/malha.ingestion.v1.ConnectionService/CountConnections',
+            malha_dot_ingestion_dot_v1_dot_connection__service__pb2.CountConnectionsRequest.SerializeToString,
+            malha_dot_ingestion_dot_v1_dot_connection__service__pb2.CountConnectionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 from collections import abc as _abc
+from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
 from malha.ingestion.v1 import connection_pb2 as _connection_pb2
 from malha.ingestion.v1 import connection_service_pb2 as _connection_service_pb2
@@ -18,15 +19,24 @@ class ConnectionServiceStub:
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListConnections: _aio.UnaryUnaryMultiCallable[_connection_service_pb2.ListConnectionsRequest, _connection_service_pb2.ListConnectionsResponse]
-    """Lists the workspace's connections, newest first."""
+    """Lists the workspace's connections."""
     GetConnection: _aio.UnaryUnaryMultiCallable[_connection_service_pb2.GetConnectionRequest, _connection_pb2.Connection]
     """Returns one connection. Fails with CONNECTION_NOT_FOUND."""
     CreateConnection: _aio.UnaryUnaryMultiCallable[_connection_service_pb2.CreateConnectionRequest, _connection_pb2.Connection]
     """Connects a channel. Secrets are encrypted at rest and never returned.
-    Fails with CONNECTION_ALREADY_EXISTS when the account is connected, here or by another business.
+    Fails with CONNECTION_ALREADY_EXISTS when the account is connected, here or by another business,
+    with PLAN_LIMIT_REACHED, and with ASSISTANT_NOT_FOUND.
     """
     UpdateConnection: _aio.UnaryUnaryMultiCallable[_connection_service_pb2.UpdateConnectionRequest, _connection_pb2.Connection]
-    """Changes what is set: absent leaves, present sets, empty clears. Fails with CONNECTION_NOT_FOUND."""
+    """Changes what is set: absent leaves, present sets, empty clears. Fails with
+    CONNECTION_NOT_FOUND, ASSISTANT_NOT_FOUND, ETAG_MISMATCH.
+    """
+    DeleteConnection: _aio.UnaryUnaryMultiCallable[_connection_service_pb2.DeleteConnectionRequest, _empty_pb2.Empty]
+    """Disconnects a channel for good: its secrets are erased, its webhooks are rejected, and the
+    account can be connected anew. What was received stays. Fails with CONNECTION_NOT_FOUND.
+    """
+    CountConnections: _aio.UnaryUnaryMultiCallable[_connection_service_pb2.CountConnectionsRequest, _connection_service_pb2.CountConnectionsResponse]
+    """Counts the tenant's connections, against the limit of its plan. Internal."""
 
 class ConnectionServiceServicer(metaclass=_abc_1.ABCMeta):
     """The channels a workspace has connected."""
@@ -37,7 +47,7 @@ class ConnectionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _connection_service_pb2.ListConnectionsRequest,
         context: _aio.ServicerContext[_connection_service_pb2.ListConnectionsRequest, _abc.Awaitable[_connection_service_pb2.ListConnectionsResponse]],
     ) -> _abc.Awaitable[_connection_service_pb2.ListConnectionsResponse]:
-        """Lists the workspace's connections, newest first."""
+        """Lists the workspace's connections."""
 
     @_abc_1.abstractmethod
     def GetConnection(
@@ -54,7 +64,8 @@ class ConnectionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_connection_service_pb2.CreateConnectionRequest, _abc.Awaitable[_connection_pb2.Connection]],
     ) -> _abc.Awaitable[_connection_pb2.Connection]:
         """Connects a channel. Secrets are encrypted at rest and never returned.
-        Fails with CONNECTION_ALREADY_EXISTS when the account is connected, here or by another business.
+        Fails with CONNECTION_ALREADY_EXISTS when the account is connected, here or by another business,
+        with PLAN_LIMIT_REACHED, and with ASSISTANT_NOT_FOUND.
         """
 
     @_abc_1.abstractmethod
@@ -63,6 +74,26 @@ class ConnectionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _connection_service_pb2.UpdateConnectionRequest,
         context: _aio.ServicerContext[_connection_service_pb2.UpdateConnectionRequest, _abc.Awaitable[_connection_pb2.Connection]],
     ) -> _abc.Awaitable[_connection_pb2.Connection]:
-        """Changes what is set: absent leaves, present sets, empty clears. Fails with CONNECTION_NOT_FOUND."""
+        """Changes what is set: absent leaves, present sets, empty clears. Fails with
+        CONNECTION_NOT_FOUND, ASSISTANT_NOT_FOUND, ETAG_MISMATCH.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteConnection(
+        self,
+        request: _connection_service_pb2.DeleteConnectionRequest,
+        context: _aio.ServicerContext[_connection_service_pb2.DeleteConnectionRequest, _abc.Awaitable[_empty_pb2.Empty]],
+    ) -> _abc.Awaitable[_empty_pb2.Empty]:
+        """Disconnects a channel for good: its secrets are erased, its webhooks are rejected, and the
+        account can be connected anew. What was received stays. Fails with CONNECTION_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def CountConnections(
+        self,
+        request: _connection_service_pb2.CountConnectionsRequest,
+        context: _aio.ServicerContext[_connection_service_pb2.CountConnectionsRequest, _abc.Awaitable[_connection_service_pb2.CountConnectionsResponse]],
+    ) -> _abc.Awaitable[_connection_service_pb2.CountConnectionsResponse]:
+        """Counts the tenant's connections, against the limit of its plan. Internal."""
 
 def add_ConnectionServiceServicer_to_server(servicer: ConnectionServiceServicer, server: _aio.Server) -> None: ...

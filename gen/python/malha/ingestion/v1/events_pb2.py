@@ -29,7 +29,7 @@ from malha.ingestion.v1 import connection_pb2 as malha_dot_ingestion_dot_v1_dot_
 from malha.ingestion.v1 import delivery_service_pb2 as malha_dot_ingestion_dot_v1_dot_delivery__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fmalha/ingestion/v1/events.proto\x12\x12malha.ingestion.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1amalha/bus/v1/options.proto\x1a#malha/ingestion/v1/connection.proto\x1a)malha/ingestion/v1/delivery_service.proto\"U\n\x11\x43onnectionCreated\x12:\n\nconnection\x18\x01 \x01(\x0b\x32\x1e.malha.ingestion.v1.ConnectionB\x06\xbaH\x03\xc8\x01\x01:\x04\xd2\xb5\x18\x00\"U\n\x11\x43onnectionUpdated\x12:\n\nconnection\x18\x01 \x01(\x0b\x32\x1e.malha.ingestion.v1.ConnectionB\x06\xbaH\x03\xc8\x01\x01:\x04\xd2\xb5\x18\x00\"j\n\x0fWebhookAccepted\x12\"\n\x10webhook_event_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1f\n\rconnection_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x0c\n\x04kind\x18\x03 \x01(\t:\x04\xd2\xb5\x18\x00\"b\n\x0fWebhookRejected\x12\"\n\x10webhook_event_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x15\n\rconnection_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t:\x04\xd2\xb5\x18\x00\"X\n\x11\x44\x65liveriesUpdated\x12=\n\x07updates\x18\x01 \x03(\x0b\x32\".malha.ingestion.v1.DeliveryUpdateB\x08\xbaH\x05\x92\x01\x02\x08\x01:\x04\xd2\xb5\x18\x00\"\xb8\x01\n\x0e\x44\x65liveryUpdate\x12\x1c\n\nmessage_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x32\n\x06status\x18\x02 \x01(\x0e\x32\".malha.ingestion.v1.DeliveryStatus\x12\x13\n\x0b\x65xternal_id\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12/\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fmalha/ingestion/v1/events.proto\x12\x12malha.ingestion.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1amalha/bus/v1/options.proto\x1a#malha/ingestion/v1/connection.proto\x1a)malha/ingestion/v1/delivery_service.proto\"U\n\x11\x43onnectionCreated\x12:\n\nconnection\x18\x01 \x01(\x0b\x32\x1e.malha.ingestion.v1.ConnectionB\x06\xbaH\x03\xc8\x01\x01:\x04\xd2\xb5\x18\x00\"U\n\x11\x43onnectionUpdated\x12:\n\nconnection\x18\x01 \x01(\x0b\x32\x1e.malha.ingestion.v1.ConnectionB\x06\xbaH\x03\xc8\x01\x01:\x04\xd2\xb5\x18\x00\"j\n\x0fWebhookAccepted\x12\"\n\x10webhook_event_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1f\n\rconnection_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x0c\n\x04kind\x18\x03 \x01(\t:\x04\xd2\xb5\x18\x00\"b\n\x0fWebhookRejected\x12\"\n\x10webhook_event_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x15\n\rconnection_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t:\x04\xd2\xb5\x18\x00\"X\n\x11\x44\x65liveriesUpdated\x12=\n\x07updates\x18\x01 \x03(\x0b\x32\".malha.ingestion.v1.DeliveryUpdateB\x08\xbaH\x05\x92\x01\x02\x08\x01:\x04\xd2\xb5\x18\x00\"\xb8\x01\n\x0e\x44\x65liveryUpdate\x12\x1c\n\nmessage_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x32\n\x06status\x18\x02 \x01(\x0e\x32\".malha.ingestion.v1.DeliveryStatus\x12\x13\n\x0b\x65xternal_id\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12/\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"U\n\x11\x43onnectionDeleted\x12:\n\nconnection\x18\x01 \x01(\x0b\x32\x1e.malha.ingestion.v1.ConnectionB\x06\xbaH\x03\xc8\x01\x01:\x04\xd2\xb5\x18\x00\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -60,6 +60,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DELIVERIESUPDATED']._serialized_options = b'\322\265\030\000'
   _globals['_DELIVERYUPDATE'].fields_by_name['message_id']._loaded_options = None
   _globals['_DELIVERYUPDATE'].fields_by_name['message_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_CONNECTIONDELETED'].fields_by_name['connection']._loaded_options = None
+  _globals['_CONNECTIONDELETED'].fields_by_name['connection']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_CONNECTIONDELETED']._loaded_options = None
+  _globals['_CONNECTIONDELETED']._serialized_options = b'\322\265\030\000'
   _globals['_CONNECTIONCREATED']._serialized_start=225
   _globals['_CONNECTIONCREATED']._serialized_end=310
   _globals['_CONNECTIONUPDATED']._serialized_start=312
@@ -72,4 +76,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DELIVERIESUPDATED']._serialized_end=695
   _globals['_DELIVERYUPDATE']._serialized_start=698
   _globals['_DELIVERYUPDATE']._serialized_end=882
+  _globals['_CONNECTIONDELETED']._serialized_start=884
+  _globals['_CONNECTIONDELETED']._serialized_end=969
 # @@protoc_insertion_point(module_scope)

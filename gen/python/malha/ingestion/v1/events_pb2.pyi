@@ -64,3 +64,9 @@ class DeliveryUpdate(_message.Message):
     reason: str
     update_time: _timestamp_pb2.Timestamp
     def __init__(self, message_id: _Optional[str] = ..., status: _Optional[_Union[_delivery_service_pb2.DeliveryStatus, str]] = ..., external_id: _Optional[str] = ..., reason: _Optional[str] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ConnectionDeleted(_message.Message):
+    __slots__ = ("connection",)
+    CONNECTION_FIELD_NUMBER: _ClassVar[int]
+    connection: _connection_pb2.Connection
+    def __init__(self, connection: _Optional[_Union[_connection_pb2.Connection, _Mapping]] = ...) -> None: ...

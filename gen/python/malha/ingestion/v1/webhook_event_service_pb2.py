@@ -24,11 +24,12 @@ _sym_db = _symbol_database.Default()
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from malha.bus.v1 import options_pb2 as malha_dot_bus_dot_v1_dot_options__pb2
 from malha.ingestion.v1 import webhook_event_pb2 as malha_dot_ingestion_dot_v1_dot_webhook__event__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.malha/ingestion/v1/webhook_event_service.proto\x12\x12malha.ingestion.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1amalha/bus/v1/options.proto\x1a&malha/ingestion/v1/webhook_event.proto\"\xd9\x01\n\x18ListWebhookEventsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12;\n\x06status\x18\x03 \x01(\x0e\x32!.malha.ingestion.v1.WebhookStatusB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1f\n\x0e\x63orrelation_id\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\"\n\rconnection_id\x18\x05 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"n\n\x19ListWebhookEventsResponse\x12\x38\n\x0ewebhook_events\x18\x01 \x03(\x0b\x32 .malha.ingestion.v1.WebhookEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\".\n\x16GetWebhookEventRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x32\xcf\x02\n\x13WebhookEventService\x12\xa0\x01\n\x11ListWebhookEvents\x12,.malha.ingestion.v1.ListWebhookEventsRequest\x1a-.malha.ingestion.v1.ListWebhookEventsResponse\".\x90\x02\x01\xa2\xb6\x18\rwebhooks:read\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/webhook-events\x12\x94\x01\n\x0fGetWebhookEvent\x12*.malha.ingestion.v1.GetWebhookEventRequest\x1a .malha.ingestion.v1.WebhookEvent\"3\x90\x02\x01\xa2\xb6\x18\rwebhooks:read\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/webhook-events/{id}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.malha/ingestion/v1/webhook_event_service.proto\x12\x12malha.ingestion.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1amalha/bus/v1/options.proto\x1a&malha/ingestion/v1/webhook_event.proto\"\xeb\x02\n\x18ListWebhookEventsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12;\n\x06status\x18\x03 \x01(\x0e\x32!.malha.ingestion.v1.WebhookStatusB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1f\n\x0e\x63orrelation_id\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\"\n\rconnection_id\x18\x05 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12)\n\x05since\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12:\n\x08order_by\x18\x08 \x01(\tB(\xbaH%r#R\x00R\x0creceive_timeR\x11receive_time desc\"n\n\x19ListWebhookEventsResponse\x12\x38\n\x0ewebhook_events\x18\x01 \x03(\x0b\x32 .malha.ingestion.v1.WebhookEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\".\n\x16GetWebhookEventRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x32\xcf\x02\n\x13WebhookEventService\x12\xa0\x01\n\x11ListWebhookEvents\x12,.malha.ingestion.v1.ListWebhookEventsRequest\x1a-.malha.ingestion.v1.ListWebhookEventsResponse\".\x90\x02\x01\xa2\xb6\x18\rwebhooks:read\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/webhook-events\x12\x94\x01\n\x0fGetWebhookEvent\x12*.malha.ingestion.v1.GetWebhookEventRequest\x1a .malha.ingestion.v1.WebhookEvent\"3\x90\x02\x01\xa2\xb6\x18\rwebhooks:read\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/webhook-events/{id}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,18 +46,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTWEBHOOKEVENTSREQUEST'].fields_by_name['correlation_id']._serialized_options = b'\272H\004r\002\030@'
   _globals['_LISTWEBHOOKEVENTSREQUEST'].fields_by_name['connection_id']._loaded_options = None
   _globals['_LISTWEBHOOKEVENTSREQUEST'].fields_by_name['connection_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
+  _globals['_LISTWEBHOOKEVENTSREQUEST'].fields_by_name['order_by']._loaded_options = None
+  _globals['_LISTWEBHOOKEVENTSREQUEST'].fields_by_name['order_by']._serialized_options = b'\272H%r#R\000R\014receive_timeR\021receive_time desc'
   _globals['_GETWEBHOOKEVENTREQUEST'].fields_by_name['id']._loaded_options = None
   _globals['_GETWEBHOOKEVENTREQUEST'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_WEBHOOKEVENTSERVICE'].methods_by_name['ListWebhookEvents']._loaded_options = None
   _globals['_WEBHOOKEVENTSERVICE'].methods_by_name['ListWebhookEvents']._serialized_options = b'\220\002\001\242\266\030\rwebhooks:read\202\323\344\223\002\024\022\022/v1/webhook-events'
   _globals['_WEBHOOKEVENTSERVICE'].methods_by_name['GetWebhookEvent']._loaded_options = None
   _globals['_WEBHOOKEVENTSERVICE'].methods_by_name['GetWebhookEvent']._serialized_options = b'\220\002\001\242\266\030\rwebhooks:read\202\323\344\223\002\031\022\027/v1/webhook-events/{id}'
-  _globals['_LISTWEBHOOKEVENTSREQUEST']._serialized_start=198
-  _globals['_LISTWEBHOOKEVENTSREQUEST']._serialized_end=415
-  _globals['_LISTWEBHOOKEVENTSRESPONSE']._serialized_start=417
-  _globals['_LISTWEBHOOKEVENTSRESPONSE']._serialized_end=527
-  _globals['_GETWEBHOOKEVENTREQUEST']._serialized_start=529
-  _globals['_GETWEBHOOKEVENTREQUEST']._serialized_end=575
-  _globals['_WEBHOOKEVENTSERVICE']._serialized_start=578
-  _globals['_WEBHOOKEVENTSERVICE']._serialized_end=913
+  _globals['_LISTWEBHOOKEVENTSREQUEST']._serialized_start=231
+  _globals['_LISTWEBHOOKEVENTSREQUEST']._serialized_end=594
+  _globals['_LISTWEBHOOKEVENTSRESPONSE']._serialized_start=596
+  _globals['_LISTWEBHOOKEVENTSRESPONSE']._serialized_end=706
+  _globals['_GETWEBHOOKEVENTREQUEST']._serialized_start=708
+  _globals['_GETWEBHOOKEVENTREQUEST']._serialized_end=754
+  _globals['_WEBHOOKEVENTSERVICE']._serialized_start=757
+  _globals['_WEBHOOKEVENTSERVICE']._serialized_end=1092
 # @@protoc_insertion_point(module_scope)

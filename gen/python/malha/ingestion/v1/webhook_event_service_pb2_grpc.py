@@ -53,7 +53,7 @@ class WebhookEventServiceServicer:
     """
 
     def ListWebhookEvents(self, request, context):
-        """Lists webhook events, newest first.
+        """Lists webhook events.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

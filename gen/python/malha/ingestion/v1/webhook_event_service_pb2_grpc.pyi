@@ -18,7 +18,7 @@ class WebhookEventServiceStub:
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListWebhookEvents: _aio.UnaryUnaryMultiCallable[_webhook_event_service_pb2.ListWebhookEventsRequest, _webhook_event_service_pb2.ListWebhookEventsResponse]
-    """Lists webhook events, newest first."""
+    """Lists webhook events."""
     GetWebhookEvent: _aio.UnaryUnaryMultiCallable[_webhook_event_service_pb2.GetWebhookEventRequest, _webhook_event_pb2.WebhookEvent]
     """Returns one webhook event with its payload. Fails with WEBHOOK_EVENT_NOT_FOUND."""
 
@@ -31,7 +31,7 @@ class WebhookEventServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _webhook_event_service_pb2.ListWebhookEventsRequest,
         context: _aio.ServicerContext[_webhook_event_service_pb2.ListWebhookEventsRequest, _abc.Awaitable[_webhook_event_service_pb2.ListWebhookEventsResponse]],
     ) -> _abc.Awaitable[_webhook_event_service_pb2.ListWebhookEventsResponse]:
-        """Lists webhook events, newest first."""
+        """Lists webhook events."""
 
     @_abc_1.abstractmethod
     def GetWebhookEvent(

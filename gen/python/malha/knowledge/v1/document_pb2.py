@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!malha/knowledge/v1/document.proto\x12\x12malha.knowledge.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xaf\x02\n\x08\x44ocument\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x14\n\x0cworkspace_id\x18\x02 \x01(\t\x12\x14\n\x0c\x61ssistant_id\x18\x03 \x01(\t\x12\r\n\x05title\x18\x04 \x01(\t\x12\x32\n\x06status\x18\x05 \x01(\x0e\x32\".malha.knowledge.v1.DocumentStatus\x12\x16\n\x0e\x66\x61ilure_reason\x18\x06 \x01(\t\x12\x15\n\rpassage_count\x18\x07 \x01(\x05\x12\x0e\n\x06length\x18\x08 \x01(\x05\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nindex_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\x84\x01\n\x0e\x44ocumentStatus\x12\x1f\n\x1b\x44OCUMENT_STATUS_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x44OCUMENT_STATUS_QUEUED\x10\x01\x12\x19\n\x15\x44OCUMENT_STATUS_READY\x10\x02\x12\x1a\n\x16\x44OCUMENT_STATUS_FAILED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!malha/knowledge/v1/document.proto\x12\x12malha.knowledge.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x82\x03\n\x08\x44ocument\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x14\n\x0cworkspace_id\x18\x02 \x01(\t\x12\x14\n\x0c\x61ssistant_id\x18\x03 \x01(\t\x12\r\n\x05title\x18\x04 \x01(\t\x12\x32\n\x06status\x18\x05 \x01(\x0e\x32\".malha.knowledge.v1.DocumentStatus\x12\x16\n\x0e\x66\x61ilure_reason\x18\x06 \x01(\t\x12\x15\n\rpassage_count\x18\x07 \x01(\x05\x12\x0e\n\x06length\x18\x08 \x01(\x05\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nindex_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nsize_bytes\x18\x0c \x01(\x05\x12\x0c\n\x04\x65tag\x18\r \x01(\t*\x84\x01\n\x0e\x44ocumentStatus\x12\x1f\n\x1b\x44OCUMENT_STATUS_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x44OCUMENT_STATUS_QUEUED\x10\x01\x12\x19\n\x15\x44OCUMENT_STATUS_READY\x10\x02\x12\x1a\n\x16\x44OCUMENT_STATUS_FAILED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,8 +35,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_DOCUMENT'].fields_by_name['id']._loaded_options = None
   _globals['_DOCUMENT'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
-  _globals['_DOCUMENTSTATUS']._serialized_start=426
-  _globals['_DOCUMENTSTATUS']._serialized_end=558
+  _globals['_DOCUMENTSTATUS']._serialized_start=509
+  _globals['_DOCUMENTSTATUS']._serialized_end=641
   _globals['_DOCUMENT']._serialized_start=120
-  _globals['_DOCUMENT']._serialized_end=423
+  _globals['_DOCUMENT']._serialized_end=506
 # @@protoc_insertion_point(module_scope)

@@ -29,7 +29,7 @@ from malha.bus.v1 import options_pb2 as malha_dot_bus_dot_v1_dot_options__pb2
 from malha.knowledge.v1 import document_pb2 as malha_dot_knowledge_dot_v1_dot_document__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)malha/knowledge/v1/document_service.proto\x12\x12malha.knowledge.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1amalha/bus/v1/options.proto\x1a!malha/knowledge/v1/document.proto\"v\n\x14ListDocumentsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12!\n\x0c\x61ssistant_id\x18\x03 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"a\n\x15ListDocumentsResponse\x12/\n\tdocuments\x18\x01 \x03(\x0b\x32\x1c.malha.knowledge.v1.Document\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"*\n\x12GetDocumentRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"m\n\x15\x43reateDocumentRequest\x12\x1e\n\x0c\x61ssistant_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x19\n\x05title\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\x12\x19\n\x04text\x18\x03 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01\x18\xa0\xc2\x1e\"-\n\x15\x44\x65leteDocumentRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x32\xbc\x04\n\x0f\x44ocumentService\x12\x90\x01\n\rListDocuments\x12(.malha.knowledge.v1.ListDocumentsRequest\x1a).malha.knowledge.v1.ListDocumentsResponse\"*\x90\x02\x01\xa2\xb6\x18\x0eknowledge:read\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/documents\x12\x84\x01\n\x0bGetDocument\x12&.malha.knowledge.v1.GetDocumentRequest\x1a\x1c.malha.knowledge.v1.Document\"/\x90\x02\x01\xa2\xb6\x18\x0eknowledge:read\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/documents/{id}\x12\x86\x01\n\x0e\x43reateDocument\x12).malha.knowledge.v1.CreateDocumentRequest\x1a\x1c.malha.knowledge.v1.Document\"+\xa2\xb6\x18\x0fknowledge:write\x82\xd3\xe4\x93\x02\x12\"\r/v1/documents:\x01*\x12\x85\x01\n\x0e\x44\x65leteDocument\x12).malha.knowledge.v1.DeleteDocumentRequest\x1a\x16.google.protobuf.Empty\"0\x90\x02\x02\xa2\xb6\x18\x0fknowledge:write\x82\xd3\xe4\x93\x02\x14*\x12/v1/documents/{id}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)malha/knowledge/v1/document_service.proto\x12\x12malha.knowledge.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1amalha/bus/v1/options.proto\x1a!malha/knowledge/v1/document.proto\"\x87\x02\n\x14ListDocumentsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12!\n\x0c\x61ssistant_id\x18\x03 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12<\n\x06status\x18\x04 \x01(\x0e\x32\".malha.knowledge.v1.DocumentStatusB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x17\n\x05title\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x38\n\x08order_by\x18\x06 \x01(\tB&\xbaH#r!R\x00R\x0b\x63reate_timeR\x10\x63reate_time desc\"a\n\x15ListDocumentsResponse\x12/\n\tdocuments\x18\x01 \x03(\x0b\x32\x1c.malha.knowledge.v1.Document\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"*\n\x12GetDocumentRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x9f\x01\n\x15\x43reateDocumentRequest\x12\x1e\n\x0c\x61ssistant_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x32\n\x05title\x18\x02 \x01(\tB#\xbaH r\x1e\x18\xc8\x01\x32\x19[^\\x00-\\x20\\x7f-\\xa0\\xad]\x12\x32\n\x04text\x18\x03 \x01(\tB$\xbaH!r\x1f\x18\xa0\xc2\x1e\x32\x19[^\\x00-\\x20\\x7f-\\xa0\\xad]\"-\n\x15\x44\x65leteDocumentRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\".\n\x16GetDocumentTextRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"(\n\x0c\x44ocumentText\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\"\xc9\x01\n\x15UpdateDocumentRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x37\n\x05title\x18\x02 \x01(\tB#\xbaH r\x1e\x18\xc8\x01\x32\x19[^\\x00-\\x20\\x7f-\\xa0\\xad]H\x00\x88\x01\x01\x12\x37\n\x04text\x18\x03 \x01(\tB$\xbaH!r\x1f\x18\xa0\xc2\x1e\x32\x19[^\\x00-\\x20\\x7f-\\xa0\\xad]H\x01\x88\x01\x01\x12\x15\n\x04\x65tag\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@B\x08\n\x06_titleB\x07\n\x05_text\"\x19\n\x17MeasureKnowledgeRequest\"=\n\x18MeasureKnowledgeResponse\x12\x12\n\nsize_bytes\x18\x01 \x01(\x03\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\x32\xe4\x07\n\x0f\x44ocumentService\x12\x90\x01\n\rListDocuments\x12(.malha.knowledge.v1.ListDocumentsRequest\x1a).malha.knowledge.v1.ListDocumentsResponse\"*\x90\x02\x01\xa2\xb6\x18\x0eknowledge:read\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/documents\x12\x84\x01\n\x0bGetDocument\x12&.malha.knowledge.v1.GetDocumentRequest\x1a\x1c.malha.knowledge.v1.Document\"/\x90\x02\x01\xa2\xb6\x18\x0eknowledge:read\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/documents/{id}\x12\x86\x01\n\x0e\x43reateDocument\x12).malha.knowledge.v1.CreateDocumentRequest\x1a\x1c.malha.knowledge.v1.Document\"+\xa2\xb6\x18\x0fknowledge:write\x82\xd3\xe4\x93\x02\x12\"\r/v1/documents:\x01*\x12\x95\x01\n\x0fGetDocumentText\x12*.malha.knowledge.v1.GetDocumentTextRequest\x1a .malha.knowledge.v1.DocumentText\"4\x90\x02\x01\xa2\xb6\x18\x0eknowledge:read\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/documents/{id}/text\x12\x8e\x01\n\x0eUpdateDocument\x12).malha.knowledge.v1.UpdateDocumentRequest\x1a\x1c.malha.knowledge.v1.Document\"3\x90\x02\x02\xa2\xb6\x18\x0fknowledge:write\x82\xd3\xe4\x93\x02\x17\x32\x12/v1/documents/{id}:\x01*\x12\x85\x01\n\x0e\x44\x65leteDocument\x12).malha.knowledge.v1.DeleteDocumentRequest\x1a\x16.google.protobuf.Empty\"0\x90\x02\x02\xa2\xb6\x18\x0fknowledge:write\x82\xd3\xe4\x93\x02\x14*\x12/v1/documents/{id}\x12}\n\x10MeasureKnowledge\x12+.malha.knowledge.v1.MeasureKnowledgeRequest\x1a,.malha.knowledge.v1.MeasureKnowledgeResponse\"\x0e\x90\x02\x01\xa2\xb6\x18\x07serviceb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,34 +42,66 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTDOCUMENTSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200\010'
   _globals['_LISTDOCUMENTSREQUEST'].fields_by_name['assistant_id']._loaded_options = None
   _globals['_LISTDOCUMENTSREQUEST'].fields_by_name['assistant_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
+  _globals['_LISTDOCUMENTSREQUEST'].fields_by_name['status']._loaded_options = None
+  _globals['_LISTDOCUMENTSREQUEST'].fields_by_name['status']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_LISTDOCUMENTSREQUEST'].fields_by_name['title']._loaded_options = None
+  _globals['_LISTDOCUMENTSREQUEST'].fields_by_name['title']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_LISTDOCUMENTSREQUEST'].fields_by_name['order_by']._loaded_options = None
+  _globals['_LISTDOCUMENTSREQUEST'].fields_by_name['order_by']._serialized_options = b'\272H#r!R\000R\013create_timeR\020create_time desc'
   _globals['_GETDOCUMENTREQUEST'].fields_by_name['id']._loaded_options = None
   _globals['_GETDOCUMENTREQUEST'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_CREATEDOCUMENTREQUEST'].fields_by_name['assistant_id']._loaded_options = None
   _globals['_CREATEDOCUMENTREQUEST'].fields_by_name['assistant_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_CREATEDOCUMENTREQUEST'].fields_by_name['title']._loaded_options = None
-  _globals['_CREATEDOCUMENTREQUEST'].fields_by_name['title']._serialized_options = b'\272H\007r\005\020\001\030\310\001'
+  _globals['_CREATEDOCUMENTREQUEST'].fields_by_name['title']._serialized_options = b'\272H r\036\030\310\0012\031[^\\x00-\\x20\\x7f-\\xa0\\xad]'
   _globals['_CREATEDOCUMENTREQUEST'].fields_by_name['text']._loaded_options = None
-  _globals['_CREATEDOCUMENTREQUEST'].fields_by_name['text']._serialized_options = b'\272H\010r\006\020\001\030\240\302\036'
+  _globals['_CREATEDOCUMENTREQUEST'].fields_by_name['text']._serialized_options = b'\272H!r\037\030\240\302\0362\031[^\\x00-\\x20\\x7f-\\xa0\\xad]'
   _globals['_DELETEDOCUMENTREQUEST'].fields_by_name['id']._loaded_options = None
   _globals['_DELETEDOCUMENTREQUEST'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_GETDOCUMENTTEXTREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_GETDOCUMENTTEXTREQUEST'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_UPDATEDOCUMENTREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_UPDATEDOCUMENTREQUEST'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_UPDATEDOCUMENTREQUEST'].fields_by_name['title']._loaded_options = None
+  _globals['_UPDATEDOCUMENTREQUEST'].fields_by_name['title']._serialized_options = b'\272H r\036\030\310\0012\031[^\\x00-\\x20\\x7f-\\xa0\\xad]'
+  _globals['_UPDATEDOCUMENTREQUEST'].fields_by_name['text']._loaded_options = None
+  _globals['_UPDATEDOCUMENTREQUEST'].fields_by_name['text']._serialized_options = b'\272H!r\037\030\240\302\0362\031[^\\x00-\\x20\\x7f-\\xa0\\xad]'
+  _globals['_UPDATEDOCUMENTREQUEST'].fields_by_name['etag']._loaded_options = None
+  _globals['_UPDATEDOCUMENTREQUEST'].fields_by_name['etag']._serialized_options = b'\272H\004r\002\030@'
   _globals['_DOCUMENTSERVICE'].methods_by_name['ListDocuments']._loaded_options = None
   _globals['_DOCUMENTSERVICE'].methods_by_name['ListDocuments']._serialized_options = b'\220\002\001\242\266\030\016knowledge:read\202\323\344\223\002\017\022\r/v1/documents'
   _globals['_DOCUMENTSERVICE'].methods_by_name['GetDocument']._loaded_options = None
   _globals['_DOCUMENTSERVICE'].methods_by_name['GetDocument']._serialized_options = b'\220\002\001\242\266\030\016knowledge:read\202\323\344\223\002\024\022\022/v1/documents/{id}'
   _globals['_DOCUMENTSERVICE'].methods_by_name['CreateDocument']._loaded_options = None
   _globals['_DOCUMENTSERVICE'].methods_by_name['CreateDocument']._serialized_options = b'\242\266\030\017knowledge:write\202\323\344\223\002\022\"\r/v1/documents:\001*'
+  _globals['_DOCUMENTSERVICE'].methods_by_name['GetDocumentText']._loaded_options = None
+  _globals['_DOCUMENTSERVICE'].methods_by_name['GetDocumentText']._serialized_options = b'\220\002\001\242\266\030\016knowledge:read\202\323\344\223\002\031\022\027/v1/documents/{id}/text'
+  _globals['_DOCUMENTSERVICE'].methods_by_name['UpdateDocument']._loaded_options = None
+  _globals['_DOCUMENTSERVICE'].methods_by_name['UpdateDocument']._serialized_options = b'\220\002\002\242\266\030\017knowledge:write\202\323\344\223\002\0272\022/v1/documents/{id}:\001*'
   _globals['_DOCUMENTSERVICE'].methods_by_name['DeleteDocument']._loaded_options = None
   _globals['_DOCUMENTSERVICE'].methods_by_name['DeleteDocument']._serialized_options = b'\220\002\002\242\266\030\017knowledge:write\202\323\344\223\002\024*\022/v1/documents/{id}'
-  _globals['_LISTDOCUMENTSREQUEST']._serialized_start=216
-  _globals['_LISTDOCUMENTSREQUEST']._serialized_end=334
-  _globals['_LISTDOCUMENTSRESPONSE']._serialized_start=336
-  _globals['_LISTDOCUMENTSRESPONSE']._serialized_end=433
-  _globals['_GETDOCUMENTREQUEST']._serialized_start=435
-  _globals['_GETDOCUMENTREQUEST']._serialized_end=477
-  _globals['_CREATEDOCUMENTREQUEST']._serialized_start=479
-  _globals['_CREATEDOCUMENTREQUEST']._serialized_end=588
-  _globals['_DELETEDOCUMENTREQUEST']._serialized_start=590
-  _globals['_DELETEDOCUMENTREQUEST']._serialized_end=635
-  _globals['_DOCUMENTSERVICE']._serialized_start=638
-  _globals['_DOCUMENTSERVICE']._serialized_end=1210
+  _globals['_DOCUMENTSERVICE'].methods_by_name['MeasureKnowledge']._loaded_options = None
+  _globals['_DOCUMENTSERVICE'].methods_by_name['MeasureKnowledge']._serialized_options = b'\220\002\001\242\266\030\007service'
+  _globals['_LISTDOCUMENTSREQUEST']._serialized_start=217
+  _globals['_LISTDOCUMENTSREQUEST']._serialized_end=480
+  _globals['_LISTDOCUMENTSRESPONSE']._serialized_start=482
+  _globals['_LISTDOCUMENTSRESPONSE']._serialized_end=579
+  _globals['_GETDOCUMENTREQUEST']._serialized_start=581
+  _globals['_GETDOCUMENTREQUEST']._serialized_end=623
+  _globals['_CREATEDOCUMENTREQUEST']._serialized_start=626
+  _globals['_CREATEDOCUMENTREQUEST']._serialized_end=785
+  _globals['_DELETEDOCUMENTREQUEST']._serialized_start=787
+  _globals['_DELETEDOCUMENTREQUEST']._serialized_end=832
+  _globals['_GETDOCUMENTTEXTREQUEST']._serialized_start=834
+  _globals['_GETDOCUMENTTEXTREQUEST']._serialized_end=880
+  _globals['_DOCUMENTTEXT']._serialized_start=882
+  _globals['_DOCUMENTTEXT']._serialized_end=922
+  _globals['_UPDATEDOCUMENTREQUEST']._serialized_start=925
+  _globals['_UPDATEDOCUMENTREQUEST']._serialized_end=1126
+  _globals['_MEASUREKNOWLEDGEREQUEST']._serialized_start=1128
+  _globals['_MEASUREKNOWLEDGEREQUEST']._serialized_end=1153
+  _globals['_MEASUREKNOWLEDGERESPONSE']._serialized_start=1155
+  _globals['_MEASUREKNOWLEDGERESPONSE']._serialized_end=1216
+  _globals['_DOCUMENTSERVICE']._serialized_start=1219
+  _globals['_DOCUMENTSERVICE']._serialized_end=2215
 # @@protoc_insertion_point(module_scope)

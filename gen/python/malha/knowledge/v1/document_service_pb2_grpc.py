@@ -52,10 +52,25 @@ class DocumentServiceStub:
                 request_serializer=malha_dot_knowledge_dot_v1_dot_document__service__pb2.CreateDocumentRequest.SerializeToString,
                 response_deserializer=malha_dot_knowledge_dot_v1_dot_document__pb2.Document.FromString,
                 _registered_method=True)
+        self.GetDocumentText = channel.unary_unary(
+                '/malha.knowledge.v1.DocumentService/GetDocumentText',
+                request_serializer=malha_dot_knowledge_dot_v1_dot_document__service__pb2.GetDocumentTextRequest.SerializeToString,
+                response_deserializer=malha_dot_knowledge_dot_v1_dot_document__service__pb2.DocumentText.FromString,
+                _registered_method=True)
+        self.UpdateDocument = channel.unary_unary(
+                '/malha.knowledge.v1.DocumentService/UpdateDocument',
+                request_serializer=malha_dot_knowledge_dot_v1_dot_document__service__pb2.UpdateDocumentRequest.SerializeToString,
+                response_deserializer=malha_dot_knowledge_dot_v1_dot_document__pb2.Document.FromString,
+                _registered_method=True)
         self.DeleteDocument = channel.unary_unary(
                 '/malha.knowledge.v1.DocumentService/DeleteDocument',
                 request_serializer=malha_dot_knowledge_dot_v1_dot_document__service__pb2.DeleteDocumentRequest.SerializeToString,
                 response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
+        self.MeasureKnowledge = channel.unary_unary(
+                '/malha.knowledge.v1.DocumentService/MeasureKnowledge',
+                request_serializer=malha_dot_knowledge_dot_v1_dot_document__service__pb2.MeasureKnowledgeRequest.SerializeToString,
+                response_deserializer=malha_dot_knowledge_dot_v1_dot_document__service__pb2.MeasureKnowledgeResponse.FromString,
                 _registered_method=True)
 
 
@@ -64,7 +79,7 @@ class DocumentServiceServicer:
     """
 
     def ListDocuments(self, request, context):
-        """Lists documents, newest first.
+        """Lists documents.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -79,7 +94,22 @@ class DocumentServiceServicer:
 
     def CreateDocument(self, request, context):
         """Adds a plain text. It is cut into passages and indexed in the background.
-        Fails with ASSISTANT_NOT_FOUND.
+        Fails with ASSISTANT_NOT_FOUND, PLAN_LIMIT_REACHED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetDocumentText(self, request, context):
+        """Returns a document's text. Fails with DOCUMENT_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateDocument(self, request, context):
+        """Changes what is set. A new text is indexed in the background; until it is ready, answers use
+        the one before. Fails with DOCUMENT_NOT_FOUND, ETAG_MISMATCH, PLAN_LIMIT_REACHED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -87,6 +117,13 @@ class DocumentServiceServicer:
 
     def DeleteDocument(self, request, context):
         """Deletes a document and its passages. Fails with DOCUMENT_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MeasureKnowledge(self, request, context):
+        """Measures what the tenant's assistants know, against the limit of its plan. Internal.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -110,10 +147,25 @@ def add_DocumentServiceServicer_to_server(servicer, server):
                     request_deserializer=malha_dot_knowledge_dot_v1_dot_document__service__pb2.CreateDocumentRequest.FromString,
                     response_serializer=malha_dot_knowledge_dot_v1_dot_document__pb2.Document.SerializeToString,
             ),
+            'GetDocumentText': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDocumentText,
+                    request_deserializer=malha_dot_knowledge_dot_v1_dot_document__service__pb2.GetDocumentTextRequest.FromString,
+                    response_serializer=malha_dot_knowledge_dot_v1_dot_document__service__pb2.DocumentText.SerializeToString,
+            ),
+            'UpdateDocument': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateDocument,
+                    request_deserializer=malha_dot_knowledge_dot_v1_dot_document__service__pb2.UpdateDocumentRequest.FromString,
+                    response_serializer=malha_dot_knowledge_dot_v1_dot_document__pb2.Document.SerializeToString,
+            ),
             'DeleteDocument': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteDocument,
                     request_deserializer=malha_dot_knowledge_dot_v1_dot_document__service__pb2.DeleteDocumentRequest.FromString,
                     response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'MeasureKnowledge': grpc.unary_unary_rpc_method_handler(
+                    servicer.MeasureKnowledge,
+                    request_deserializer=malha_dot_knowledge_dot_v1_dot_document__service__pb2.MeasureKnowledgeRequest.FromString,
+                    response_serializer=malha_dot_knowledge_dot_v1_dot_document__service__pb2.MeasureKnowledgeResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -209,6 +261,60 @@ class DocumentService:
             _registered_method=True)
 
     @staticmethod
+    def GetDocumentText(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/malha.knowledge.v1.DocumentService/GetDocumentText',
+            malha_dot_knowledge_dot_v1_dot_document__service__pb2.GetDocumentTextRequest.SerializeToString,
+            malha_dot_knowledge_dot_v1_dot_document__service__pb2.DocumentText.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateDocument(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/malha.knowledge.v1.DocumentService/UpdateDocument',
+            malha_dot_knowledge_dot_v1_dot_document__service__pb2.UpdateDocumentRequest.SerializeToString,
+            malha_dot_knowledge_dot_v1_dot_document__pb2.Document.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def DeleteDocument(request,
             target,
             options=(),
@@ -225,6 +331,33 @@ class DocumentService:
             '/malha.knowledge.v1.DocumentService/DeleteDocument',
             malha_dot_knowledge_dot_v1_dot_document__service__pb2.DeleteDocumentRequest.SerializeToString,
             google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MeasureKnowledge(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/malha.knowledge.v1.DocumentService/MeasureKnowledge',
+            malha_dot_knowledge_dot_v1_dot_document__service__pb2.MeasureKnowledgeRequest.SerializeToString,
+            malha_dot_knowledge_dot_v1_dot_document__service__pb2.MeasureKnowledgeResponse.FromString,
             options,
             channel_credentials,
             insecure,

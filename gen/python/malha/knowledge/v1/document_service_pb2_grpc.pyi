@@ -19,15 +19,23 @@ class DocumentServiceStub:
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListDocuments: _aio.UnaryUnaryMultiCallable[_document_service_pb2.ListDocumentsRequest, _document_service_pb2.ListDocumentsResponse]
-    """Lists documents, newest first."""
+    """Lists documents."""
     GetDocument: _aio.UnaryUnaryMultiCallable[_document_service_pb2.GetDocumentRequest, _document_pb2.Document]
     """Returns one document. Fails with DOCUMENT_NOT_FOUND."""
     CreateDocument: _aio.UnaryUnaryMultiCallable[_document_service_pb2.CreateDocumentRequest, _document_pb2.Document]
     """Adds a plain text. It is cut into passages and indexed in the background.
-    Fails with ASSISTANT_NOT_FOUND.
+    Fails with ASSISTANT_NOT_FOUND, PLAN_LIMIT_REACHED.
+    """
+    GetDocumentText: _aio.UnaryUnaryMultiCallable[_document_service_pb2.GetDocumentTextRequest, _document_service_pb2.DocumentText]
+    """Returns a document's text. Fails with DOCUMENT_NOT_FOUND."""
+    UpdateDocument: _aio.UnaryUnaryMultiCallable[_document_service_pb2.UpdateDocumentRequest, _document_pb2.Document]
+    """Changes what is set. A new text is indexed in the background; until it is ready, answers use
+    the one before. Fails with DOCUMENT_NOT_FOUND, ETAG_MISMATCH, PLAN_LIMIT_REACHED.
     """
     DeleteDocument: _aio.UnaryUnaryMultiCallable[_document_service_pb2.DeleteDocumentRequest, _empty_pb2.Empty]
     """Deletes a document and its passages. Fails with DOCUMENT_NOT_FOUND."""
+    MeasureKnowledge: _aio.UnaryUnaryMultiCallable[_document_service_pb2.MeasureKnowledgeRequest, _document_service_pb2.MeasureKnowledgeResponse]
+    """Measures what the tenant's assistants know, against the limit of its plan. Internal."""
 
 class DocumentServiceServicer(metaclass=_abc_1.ABCMeta):
     """What assistants know."""
@@ -38,7 +46,7 @@ class DocumentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _document_service_pb2.ListDocumentsRequest,
         context: _aio.ServicerContext[_document_service_pb2.ListDocumentsRequest, _abc.Awaitable[_document_service_pb2.ListDocumentsResponse]],
     ) -> _abc.Awaitable[_document_service_pb2.ListDocumentsResponse]:
-        """Lists documents, newest first."""
+        """Lists documents."""
 
     @_abc_1.abstractmethod
     def GetDocument(
@@ -55,7 +63,25 @@ class DocumentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_document_service_pb2.CreateDocumentRequest, _abc.Awaitable[_document_pb2.Document]],
     ) -> _abc.Awaitable[_document_pb2.Document]:
         """Adds a plain text. It is cut into passages and indexed in the background.
-        Fails with ASSISTANT_NOT_FOUND.
+        Fails with ASSISTANT_NOT_FOUND, PLAN_LIMIT_REACHED.
+        """
+
+    @_abc_1.abstractmethod
+    def GetDocumentText(
+        self,
+        request: _document_service_pb2.GetDocumentTextRequest,
+        context: _aio.ServicerContext[_document_service_pb2.GetDocumentTextRequest, _abc.Awaitable[_document_service_pb2.DocumentText]],
+    ) -> _abc.Awaitable[_document_service_pb2.DocumentText]:
+        """Returns a document's text. Fails with DOCUMENT_NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def UpdateDocument(
+        self,
+        request: _document_service_pb2.UpdateDocumentRequest,
+        context: _aio.ServicerContext[_document_service_pb2.UpdateDocumentRequest, _abc.Awaitable[_document_pb2.Document]],
+    ) -> _abc.Awaitable[_document_pb2.Document]:
+        """Changes what is set. A new text is indexed in the background; until it is ready, answers use
+        the one before. Fails with DOCUMENT_NOT_FOUND, ETAG_MISMATCH, PLAN_LIMIT_REACHED.
         """
 
     @_abc_1.abstractmethod
@@ -65,5 +91,13 @@ class DocumentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_document_service_pb2.DeleteDocumentRequest, _abc.Awaitable[_empty_pb2.Empty]],
     ) -> _abc.Awaitable[_empty_pb2.Empty]:
         """Deletes a document and its passages. Fails with DOCUMENT_NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def MeasureKnowledge(
+        self,
+        request: _document_service_pb2.MeasureKnowledgeRequest,
+        context: _aio.ServicerContext[_document_service_pb2.MeasureKnowledgeRequest, _abc.Awaitable[_document_service_pb2.MeasureKnowledgeResponse]],
+    ) -> _abc.Awaitable[_document_service_pb2.MeasureKnowledgeResponse]:
+        """Measures what the tenant's assistants know, against the limit of its plan. Internal."""
 
 def add_DocumentServiceServicer_to_server(servicer: DocumentServiceServicer, server: _aio.Server) -> None: ...

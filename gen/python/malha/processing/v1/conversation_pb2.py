@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from malha.message.v1 import message_pb2 as malha_dot_message_dot_v1_dot_message__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&malha/processing/v1/conversation.proto\x12\x13malha.processing.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1emalha/message/v1/message.proto\"\xff\x02\n\x0c\x43onversation\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x14\n\x0cworkspace_id\x18\x02 \x01(\t\x12\x15\n\rconnection_id\x18\x03 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x04 \x01(\t\x12\x14\n\x0c\x61ssistant_id\x18\x05 \x01(\t\x12\x35\n\x0bparticipant\x18\x06 \x01(\x0b\x32 .malha.processing.v1.Participant\x12\x37\n\x06status\x18\x07 \x01(\x0e\x32\'.malha.processing.v1.ConversationStatus\x12-\n\x07handler\x18\x08 \x01(\x0e\x32\x1c.malha.processing.v1.Handler\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11last_message_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"Q\n\x0bParticipant\x12\n\n\x02id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x12\n\nidentifier\x18\x03 \x01(\t\x12\x0c\n\x04kind\x18\x04 \x01(\t\"\x9b\x04\n\x13\x43onversationMessage\x12*\n\x07message\x18\x01 \x01(\x0b\x32\x19.malha.message.v1.Message\x12\x31\n\tdirection\x18\x02 \x01(\x0e\x32\x1e.malha.processing.v1.Direction\x12+\n\x06\x61uthor\x18\x03 \x01(\x0e\x32\x1b.malha.processing.v1.Author\x12\x32\n\x06status\x18\x04 \x01(\x0e\x32\".malha.processing.v1.MessageStatus\x12\x16\n\x0e\x66\x61ilure_reason\x18\x05 \x01(\t\x12\x0f\n\x07turn_id\x18\x06 \x01(\t\x12\x16\n\x0e\x63orrelation_id\x18\x07 \x01(\t\x12\x0f\n\x07sources\x18\x08 \x03(\t\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tsent_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x64\x65livered_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tread_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66\x61iled_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp*y\n\x12\x43onversationStatus\x12#\n\x1f\x43ONVERSATION_STATUS_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x43ONVERSATION_STATUS_OPEN\x10\x01\x12 \n\x1c\x43ONVERSATION_STATUS_RESOLVED\x10\x02*M\n\x07Handler\x12\x17\n\x13HANDLER_UNSPECIFIED\x10\x00\x12\x15\n\x11HANDLER_ASSISTANT\x10\x01\x12\x12\n\x0eHANDLER_PERSON\x10\x02*U\n\tDirection\x12\x19\n\x15\x44IRECTION_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44IRECTION_INBOUND\x10\x01\x12\x16\n\x12\x44IRECTION_OUTBOUND\x10\x02*n\n\x06\x41uthor\x12\x16\n\x12\x41UTHOR_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x41UTHOR_CUSTOMER\x10\x01\x12\x14\n\x10\x41UTHOR_ASSISTANT\x10\x02\x12\x11\n\rAUTHOR_PERSON\x10\x03\x12\x0e\n\nAUTHOR_API\x10\x04*\x8d\x02\n\rMessageStatus\x12\x1e\n\x1aMESSAGE_STATUS_UNSPECIFIED\x10\x00\x12\x1b\n\x17MESSAGE_STATUS_RECEIVED\x10\x01\x12\x1a\n\x16MESSAGE_STATUS_PENDING\x10\x02\x12\x1a\n\x16MESSAGE_STATUS_UNKNOWN\x10\x03\x12\x17\n\x13MESSAGE_STATUS_SENT\x10\x04\x12\x1c\n\x18MESSAGE_STATUS_DELIVERED\x10\x05\x12\x17\n\x13MESSAGE_STATUS_READ\x10\x06\x12\x19\n\x15MESSAGE_STATUS_FAILED\x10\x07\x12\x1c\n\x18MESSAGE_STATUS_CANCELLED\x10\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&malha/processing/v1/conversation.proto\x12\x13malha.processing.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1emalha/message/v1/message.proto\"\xbe\x03\n\x0c\x43onversation\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x14\n\x0cworkspace_id\x18\x02 \x01(\t\x12\x15\n\rconnection_id\x18\x03 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x04 \x01(\t\x12\x14\n\x0c\x61ssistant_id\x18\x05 \x01(\t\x12\x35\n\x0bparticipant\x18\x06 \x01(\x0b\x32 .malha.processing.v1.Participant\x12\x37\n\x06status\x18\x07 \x01(\x0e\x32\'.malha.processing.v1.ConversationStatus\x12-\n\x07handler\x18\x08 \x01(\x0e\x32\x1c.malha.processing.v1.Handler\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11last_message_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\x0c \x01(\t\"Q\n\x0bParticipant\x12\n\n\x02id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x12\n\nidentifier\x18\x03 \x01(\t\x12\x0c\n\x04kind\x18\x04 \x01(\t\"\x9b\x04\n\x13\x43onversationMessage\x12*\n\x07message\x18\x01 \x01(\x0b\x32\x19.malha.message.v1.Message\x12\x31\n\tdirection\x18\x02 \x01(\x0e\x32\x1e.malha.processing.v1.Direction\x12+\n\x06\x61uthor\x18\x03 \x01(\x0e\x32\x1b.malha.processing.v1.Author\x12\x32\n\x06status\x18\x04 \x01(\x0e\x32\".malha.processing.v1.MessageStatus\x12\x16\n\x0e\x66\x61ilure_reason\x18\x05 \x01(\t\x12\x0f\n\x07turn_id\x18\x06 \x01(\t\x12\x16\n\x0e\x63orrelation_id\x18\x07 \x01(\t\x12\x0f\n\x07sources\x18\x08 \x03(\t\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tsent_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x64\x65livered_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tread_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66\x61iled_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp*y\n\x12\x43onversationStatus\x12#\n\x1f\x43ONVERSATION_STATUS_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x43ONVERSATION_STATUS_OPEN\x10\x01\x12 \n\x1c\x43ONVERSATION_STATUS_RESOLVED\x10\x02*M\n\x07Handler\x12\x17\n\x13HANDLER_UNSPECIFIED\x10\x00\x12\x15\n\x11HANDLER_ASSISTANT\x10\x01\x12\x12\n\x0eHANDLER_PERSON\x10\x02*U\n\tDirection\x12\x19\n\x15\x44IRECTION_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44IRECTION_INBOUND\x10\x01\x12\x16\n\x12\x44IRECTION_OUTBOUND\x10\x02*n\n\x06\x41uthor\x12\x16\n\x12\x41UTHOR_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x41UTHOR_CUSTOMER\x10\x01\x12\x14\n\x10\x41UTHOR_ASSISTANT\x10\x02\x12\x11\n\rAUTHOR_PERSON\x10\x03\x12\x0e\n\nAUTHOR_API\x10\x04*\x8d\x02\n\rMessageStatus\x12\x1e\n\x1aMESSAGE_STATUS_UNSPECIFIED\x10\x00\x12\x1b\n\x17MESSAGE_STATUS_RECEIVED\x10\x01\x12\x1a\n\x16MESSAGE_STATUS_PENDING\x10\x02\x12\x1a\n\x16MESSAGE_STATUS_UNKNOWN\x10\x03\x12\x17\n\x13MESSAGE_STATUS_SENT\x10\x04\x12\x1c\n\x18MESSAGE_STATUS_DELIVERED\x10\x05\x12\x17\n\x13MESSAGE_STATUS_READ\x10\x06\x12\x19\n\x15MESSAGE_STATUS_FAILED\x10\x07\x12\x1c\n\x18MESSAGE_STATUS_CANCELLED\x10\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,20 +36,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CONVERSATION'].fields_by_name['id']._loaded_options = None
   _globals['_CONVERSATION'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
-  _globals['_CONVERSATIONSTATUS']._serialized_start=1168
-  _globals['_CONVERSATIONSTATUS']._serialized_end=1289
-  _globals['_HANDLER']._serialized_start=1291
-  _globals['_HANDLER']._serialized_end=1368
-  _globals['_DIRECTION']._serialized_start=1370
-  _globals['_DIRECTION']._serialized_end=1455
-  _globals['_AUTHOR']._serialized_start=1457
-  _globals['_AUTHOR']._serialized_end=1567
-  _globals['_MESSAGESTATUS']._serialized_start=1570
-  _globals['_MESSAGESTATUS']._serialized_end=1839
+  _globals['_CONVERSATIONSTATUS']._serialized_start=1231
+  _globals['_CONVERSATIONSTATUS']._serialized_end=1352
+  _globals['_HANDLER']._serialized_start=1354
+  _globals['_HANDLER']._serialized_end=1431
+  _globals['_DIRECTION']._serialized_start=1433
+  _globals['_DIRECTION']._serialized_end=1518
+  _globals['_AUTHOR']._serialized_start=1520
+  _globals['_AUTHOR']._serialized_end=1630
+  _globals['_MESSAGESTATUS']._serialized_start=1633
+  _globals['_MESSAGESTATUS']._serialized_end=1902
   _globals['_CONVERSATION']._serialized_start=158
-  _globals['_CONVERSATION']._serialized_end=541
-  _globals['_PARTICIPANT']._serialized_start=543
-  _globals['_PARTICIPANT']._serialized_end=624
-  _globals['_CONVERSATIONMESSAGE']._serialized_start=627
-  _globals['_CONVERSATIONMESSAGE']._serialized_end=1166
+  _globals['_CONVERSATION']._serialized_end=604
+  _globals['_PARTICIPANT']._serialized_start=606
+  _globals['_PARTICIPANT']._serialized_end=687
+  _globals['_CONVERSATIONMESSAGE']._serialized_start=690
+  _globals['_CONVERSATIONMESSAGE']._serialized_end=1229
 # @@protoc_insertion_point(module_scope)

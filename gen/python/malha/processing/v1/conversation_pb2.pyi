@@ -74,7 +74,7 @@ MESSAGE_STATUS_FAILED: MessageStatus
 MESSAGE_STATUS_CANCELLED: MessageStatus
 
 class Conversation(_message.Message):
-    __slots__ = ("id", "workspace_id", "connection_id", "channel", "assistant_id", "participant", "status", "handler", "create_time", "last_message_time")
+    __slots__ = ("id", "workspace_id", "connection_id", "channel", "assistant_id", "participant", "status", "handler", "create_time", "last_message_time", "update_time", "etag")
     ID_FIELD_NUMBER: _ClassVar[int]
     WORKSPACE_ID_FIELD_NUMBER: _ClassVar[int]
     CONNECTION_ID_FIELD_NUMBER: _ClassVar[int]
@@ -85,6 +85,8 @@ class Conversation(_message.Message):
     HANDLER_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     LAST_MESSAGE_TIME_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
     id: str
     workspace_id: str
     connection_id: str
@@ -95,7 +97,9 @@ class Conversation(_message.Message):
     handler: Handler
     create_time: _timestamp_pb2.Timestamp
     last_message_time: _timestamp_pb2.Timestamp
-    def __init__(self, id: _Optional[str] = ..., workspace_id: _Optional[str] = ..., connection_id: _Optional[str] = ..., channel: _Optional[str] = ..., assistant_id: _Optional[str] = ..., participant: _Optional[_Union[Participant, _Mapping]] = ..., status: _Optional[_Union[ConversationStatus, str]] = ..., handler: _Optional[_Union[Handler, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_message_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    update_time: _timestamp_pb2.Timestamp
+    etag: str
+    def __init__(self, id: _Optional[str] = ..., workspace_id: _Optional[str] = ..., connection_id: _Optional[str] = ..., channel: _Optional[str] = ..., assistant_id: _Optional[str] = ..., participant: _Optional[_Union[Participant, _Mapping]] = ..., status: _Optional[_Union[ConversationStatus, str]] = ..., handler: _Optional[_Union[Handler, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_message_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ...) -> None: ...
 
 class Participant(_message.Message):
     __slots__ = ("id", "display_name", "identifier", "kind")

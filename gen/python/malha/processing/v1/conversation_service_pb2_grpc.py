@@ -46,10 +46,20 @@ class ConversationServiceStub:
                 request_serializer=malha_dot_processing_dot_v1_dot_conversation__service__pb2.GetConversationRequest.SerializeToString,
                 response_deserializer=malha_dot_processing_dot_v1_dot_conversation__pb2.Conversation.FromString,
                 _registered_method=True)
+        self.UpdateConversation = channel.unary_unary(
+                '/malha.processing.v1.ConversationService/UpdateConversation',
+                request_serializer=malha_dot_processing_dot_v1_dot_conversation__service__pb2.UpdateConversationRequest.SerializeToString,
+                response_deserializer=malha_dot_processing_dot_v1_dot_conversation__pb2.Conversation.FromString,
+                _registered_method=True)
         self.ListMessages = channel.unary_unary(
                 '/malha.processing.v1.ConversationService/ListMessages',
                 request_serializer=malha_dot_processing_dot_v1_dot_conversation__service__pb2.ListMessagesRequest.SerializeToString,
                 response_deserializer=malha_dot_processing_dot_v1_dot_conversation__service__pb2.ListMessagesResponse.FromString,
+                _registered_method=True)
+        self.GetMessage = channel.unary_unary(
+                '/malha.processing.v1.ConversationService/GetMessage',
+                request_serializer=malha_dot_processing_dot_v1_dot_conversation__service__pb2.GetMessageRequest.SerializeToString,
+                response_deserializer=malha_dot_processing_dot_v1_dot_conversation__pb2.ConversationMessage.FromString,
                 _registered_method=True)
         self.SendMessage = channel.unary_unary(
                 '/malha.processing.v1.ConversationService/SendMessage',
@@ -86,8 +96,23 @@ class ConversationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdateConversation(self, request, context):
+        """Changes what is set: settles a conversation or opens it again, hands it to a person or back to
+        the assistant. Fails with CONVERSATION_NOT_FOUND, ETAG_MISMATCH, ASSISTANT_MISSING.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListMessages(self, request, context):
-        """Lists a conversation's messages, newest first. Fails with CONVERSATION_NOT_FOUND.
+        """Lists a conversation's messages. Fails with CONVERSATION_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetMessage(self, request, context):
+        """Returns one message. Fails with MESSAGE_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -95,7 +120,8 @@ class ConversationServiceServicer:
 
     def SendMessage(self, request, context):
         """Sends a text to the customer by the conversation's own channel.
-        Fails with CONVERSATION_NOT_FOUND.
+        Fails with CONVERSATION_NOT_FOUND, and with MESSAGE_LIMIT_REACHED above the plan's messages a
+        minute.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -130,10 +156,20 @@ def add_ConversationServiceServicer_to_server(servicer, server):
                     request_deserializer=malha_dot_processing_dot_v1_dot_conversation__service__pb2.GetConversationRequest.FromString,
                     response_serializer=malha_dot_processing_dot_v1_dot_conversation__pb2.Conversation.SerializeToString,
             ),
+            'UpdateConversation': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateConversation,
+                    request_deserializer=malha_dot_processing_dot_v1_dot_conversation__service__pb2.UpdateConversationRequest.FromString,
+                    response_serializer=malha_dot_processing_dot_v1_dot_conversation__pb2.Conversation.SerializeToString,
+            ),
             'ListMessages': grpc.unary_unary_rpc_method_handler(
                     servicer.ListMessages,
                     request_deserializer=malha_dot_processing_dot_v1_dot_conversation__service__pb2.ListMessagesRequest.FromString,
                     response_serializer=malha_dot_processing_dot_v1_dot_conversation__service__pb2.ListMessagesResponse.SerializeToString,
+            ),
+            'GetMessage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetMessage,
+                    request_deserializer=malha_dot_processing_dot_v1_dot_conversation__service__pb2.GetMessageRequest.FromString,
+                    response_serializer=malha_dot_processing_dot_v1_dot_conversation__pb2.ConversationMessage.SerializeToString,
             ),
             'SendMessage': grpc.unary_unary_rpc_method_handler(
                     servicer.SendMessage,
@@ -217,6 +253,33 @@ class ConversationService:
             _registered_method=True)
 
     @staticmethod
+    def UpdateConversation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/malha.processing.v1.ConversationService/UpdateConversation',
+            malha_dot_processing_dot_v1_dot_conversation__service__pb2.UpdateConversationRequest.SerializeToString,
+            malha_dot_processing_dot_v1_dot_conversation__pb2.Conversation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ListMessages(request,
             target,
             options=(),
@@ -233,6 +296,33 @@ class ConversationService:
             '/malha.processing.v1.ConversationService/ListMessages',
             malha_dot_processing_dot_v1_dot_conversation__service__pb2.ListMessagesRequest.SerializeToString,
             malha_dot_processing_dot_v1_dot_conversation__service__pb2.ListMessagesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetMessage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/malha.processing.v1.ConversationService/GetMessage',
+            malha_dot_processing_dot_v1_dot_conversation__service__pb2.GetMessageRequest.SerializeToString,
+            malha_dot_processing_dot_v1_dot_conversation__pb2.ConversationMessage.FromString,
             options,
             channel_credentials,
             insecure,

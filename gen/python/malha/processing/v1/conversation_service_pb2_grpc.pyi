@@ -21,11 +21,18 @@ class ConversationServiceStub:
     """Lists conversations, the most recently active first."""
     GetConversation: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.GetConversationRequest, _conversation_pb2.Conversation]
     """Returns one conversation. Fails with CONVERSATION_NOT_FOUND."""
+    UpdateConversation: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.UpdateConversationRequest, _conversation_pb2.Conversation]
+    """Changes what is set: settles a conversation or opens it again, hands it to a person or back to
+    the assistant. Fails with CONVERSATION_NOT_FOUND, ETAG_MISMATCH, ASSISTANT_MISSING.
+    """
     ListMessages: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.ListMessagesRequest, _conversation_service_pb2.ListMessagesResponse]
-    """Lists a conversation's messages, newest first. Fails with CONVERSATION_NOT_FOUND."""
+    """Lists a conversation's messages. Fails with CONVERSATION_NOT_FOUND."""
+    GetMessage: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.GetMessageRequest, _conversation_pb2.ConversationMessage]
+    """Returns one message. Fails with MESSAGE_NOT_FOUND."""
     SendMessage: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.SendMessageRequest, _conversation_pb2.ConversationMessage]
     """Sends a text to the customer by the conversation's own channel.
-    Fails with CONVERSATION_NOT_FOUND.
+    Fails with CONVERSATION_NOT_FOUND, and with MESSAGE_LIMIT_REACHED above the plan's messages a
+    minute.
     """
     GetTimeline: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.GetTimelineRequest, _conversation_service_pb2.Timeline]
     """Returns everything that happened under one correlation id, oldest first: the webhook, the
@@ -56,12 +63,30 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         """Returns one conversation. Fails with CONVERSATION_NOT_FOUND."""
 
     @_abc_1.abstractmethod
+    def UpdateConversation(
+        self,
+        request: _conversation_service_pb2.UpdateConversationRequest,
+        context: _aio.ServicerContext[_conversation_service_pb2.UpdateConversationRequest, _abc.Awaitable[_conversation_pb2.Conversation]],
+    ) -> _abc.Awaitable[_conversation_pb2.Conversation]:
+        """Changes what is set: settles a conversation or opens it again, hands it to a person or back to
+        the assistant. Fails with CONVERSATION_NOT_FOUND, ETAG_MISMATCH, ASSISTANT_MISSING.
+        """
+
+    @_abc_1.abstractmethod
     def ListMessages(
         self,
         request: _conversation_service_pb2.ListMessagesRequest,
         context: _aio.ServicerContext[_conversation_service_pb2.ListMessagesRequest, _abc.Awaitable[_conversation_service_pb2.ListMessagesResponse]],
     ) -> _abc.Awaitable[_conversation_service_pb2.ListMessagesResponse]:
-        """Lists a conversation's messages, newest first. Fails with CONVERSATION_NOT_FOUND."""
+        """Lists a conversation's messages. Fails with CONVERSATION_NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def GetMessage(
+        self,
+        request: _conversation_service_pb2.GetMessageRequest,
+        context: _aio.ServicerContext[_conversation_service_pb2.GetMessageRequest, _abc.Awaitable[_conversation_pb2.ConversationMessage]],
+    ) -> _abc.Awaitable[_conversation_pb2.ConversationMessage]:
+        """Returns one message. Fails with MESSAGE_NOT_FOUND."""
 
     @_abc_1.abstractmethod
     def SendMessage(
@@ -70,7 +95,8 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_conversation_service_pb2.SendMessageRequest, _abc.Awaitable[_conversation_pb2.ConversationMessage]],
     ) -> _abc.Awaitable[_conversation_pb2.ConversationMessage]:
         """Sends a text to the customer by the conversation's own channel.
-        Fails with CONVERSATION_NOT_FOUND.
+        Fails with CONVERSATION_NOT_FOUND, and with MESSAGE_LIMIT_REACHED above the plan's messages a
+        minute.
         """
 
     @_abc_1.abstractmethod

@@ -28,7 +28,7 @@ from malha.processing.v1 import conversation_pb2 as malha_dot_processing_dot_v1_
 from malha.processing.v1 import turn_pb2 as malha_dot_processing_dot_v1_dot_turn__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n malha/processing/v1/events.proto\x12\x13malha.processing.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1amalha/bus/v1/options.proto\x1a&malha/processing/v1/conversation.proto\x1a\x1emalha/processing/v1/turn.proto\"[\n\x12\x43onversationOpened\x12?\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32!.malha.processing.v1.ConversationB\x06\xbaH\x03\xc8\x01\x01:\x04\xd2\xb5\x18\x00\"Z\n\x0fMessageReceived\x12\x41\n\x07message\x18\x01 \x01(\x0b\x32(.malha.processing.v1.ConversationMessageB\x06\xbaH\x03\xc8\x01\x01:\x04\xd2\xb5\x18\x00\"C\n\nTurnOpened\x12/\n\x04turn\x18\x01 \x01(\x0b\x32\x19.malha.processing.v1.TurnB\x06\xbaH\x03\xc8\x01\x01:\x04\xd2\xb5\x18\x00\"\x8a\x01\n\x0eReplyGenerated\x12/\n\x04turn\x18\x01 \x01(\x0b\x32\x19.malha.processing.v1.TurnB\x06\xbaH\x03\xc8\x01\x01\x12\x41\n\x07message\x18\x02 \x01(\x0b\x32(.malha.processing.v1.ConversationMessageB\x06\xbaH\x03\xc8\x01\x01:\x04\xd2\xb5\x18\x00\"C\n\nTurnFailed\x12/\n\x04turn\x18\x01 \x01(\x0b\x32\x19.malha.processing.v1.TurnB\x06\xbaH\x03\xc8\x01\x01:\x04\xd2\xb5\x18\x00\"\xa9\x01\n\x14MessageStatusChanged\x12\x1c\n\nmessage_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12!\n\x0f\x63onversation_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x32\n\x06status\x18\x03 \x01(\x0e\x32\".malha.processing.v1.MessageStatus\x12\x16\n\x0e\x66\x61ilure_reason\x18\x04 \x01(\t:\x04\xd2\xb5\x18\x00\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n malha/processing/v1/events.proto\x12\x13malha.processing.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1amalha/bus/v1/options.proto\x1a&malha/processing/v1/conversation.proto\x1a\x1emalha/processing/v1/turn.proto\"[\n\x12\x43onversationOpened\x12?\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32!.malha.processing.v1.ConversationB\x06\xbaH\x03\xc8\x01\x01:\x04\xd2\xb5\x18\x00\"Z\n\x0fMessageReceived\x12\x41\n\x07message\x18\x01 \x01(\x0b\x32(.malha.processing.v1.ConversationMessageB\x06\xbaH\x03\xc8\x01\x01:\x04\xd2\xb5\x18\x00\"C\n\nTurnOpened\x12/\n\x04turn\x18\x01 \x01(\x0b\x32\x19.malha.processing.v1.TurnB\x06\xbaH\x03\xc8\x01\x01:\x04\xd2\xb5\x18\x00\"\x8a\x01\n\x0eReplyGenerated\x12/\n\x04turn\x18\x01 \x01(\x0b\x32\x19.malha.processing.v1.TurnB\x06\xbaH\x03\xc8\x01\x01\x12\x41\n\x07message\x18\x02 \x01(\x0b\x32(.malha.processing.v1.ConversationMessageB\x06\xbaH\x03\xc8\x01\x01:\x04\xd2\xb5\x18\x00\"C\n\nTurnFailed\x12/\n\x04turn\x18\x01 \x01(\x0b\x32\x19.malha.processing.v1.TurnB\x06\xbaH\x03\xc8\x01\x01:\x04\xd2\xb5\x18\x00\"\xa9\x01\n\x14MessageStatusChanged\x12\x1c\n\nmessage_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12!\n\x0f\x63onversation_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x32\n\x06status\x18\x03 \x01(\x0e\x32\".malha.processing.v1.MessageStatus\x12\x16\n\x0e\x66\x61ilure_reason\x18\x04 \x01(\t:\x04\xd2\xb5\x18\x00\"\\\n\x13\x43onversationUpdated\x12?\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32!.malha.processing.v1.ConversationB\x06\xbaH\x03\xc8\x01\x01:\x04\xd2\xb5\x18\x00\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -63,6 +63,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MESSAGESTATUSCHANGED'].fields_by_name['conversation_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_MESSAGESTATUSCHANGED']._loaded_options = None
   _globals['_MESSAGESTATUSCHANGED']._serialized_options = b'\322\265\030\000'
+  _globals['_CONVERSATIONUPDATED'].fields_by_name['conversation']._loaded_options = None
+  _globals['_CONVERSATIONUPDATED'].fields_by_name['conversation']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_CONVERSATIONUPDATED']._loaded_options = None
+  _globals['_CONVERSATIONUPDATED']._serialized_options = b'\322\265\030\000'
   _globals['_CONVERSATIONOPENED']._serialized_start=186
   _globals['_CONVERSATIONOPENED']._serialized_end=277
   _globals['_MESSAGERECEIVED']._serialized_start=279
@@ -75,4 +79,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TURNFAILED']._serialized_end=648
   _globals['_MESSAGESTATUSCHANGED']._serialized_start=651
   _globals['_MESSAGESTATUSCHANGED']._serialized_end=820
+  _globals['_CONVERSATIONUPDATED']._serialized_start=822
+  _globals['_CONVERSATIONUPDATED']._serialized_end=914
 # @@protoc_insertion_point(module_scope)

@@ -52,3 +52,9 @@ class MessageStatusChanged(_message.Message):
     status: _conversation_pb2.MessageStatus
     failure_reason: str
     def __init__(self, message_id: _Optional[str] = ..., conversation_id: _Optional[str] = ..., status: _Optional[_Union[_conversation_pb2.MessageStatus, str]] = ..., failure_reason: _Optional[str] = ...) -> None: ...
+
+class ConversationUpdated(_message.Message):
+    __slots__ = ("conversation",)
+    CONVERSATION_FIELD_NUMBER: _ClassVar[int]
+    conversation: _conversation_pb2.Conversation
+    def __init__(self, conversation: _Optional[_Union[_conversation_pb2.Conversation, _Mapping]] = ...) -> None: ...
