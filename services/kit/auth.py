@@ -2,34 +2,46 @@
 
 A caller shows one of three things: an API key (x-api-key), a user token or a service token (both
 Authorization: Bearer, EdDSA). A service token is signed by the service's own key and names the
-tenant the call is for; a user token is signed by crm.
+tenant the call is for; a user token is signed by crm and names a session. Whose a key or a session
+is, and what it may do now, crm says; the answer is remembered until it changes.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal, Protocol
 
 import jwt
 from cachetools import TTLCache
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from malha.crm.v1.identity_service_pb2 import Access
+from malha.crm.v1.tenant_pb2 import (
+    TENANT_STATUS_ACTIVE,
+    TENANT_STATUS_DELETED,
+    TenantStatus,
+)
 
+from services.kit.accesses import Accesses
 from services.kit.errors import PermissionDenied, Unauthenticated
+from services.kit.limits import UNLIMITED, Limits
+from services.kit.networks import EVERYWHERE, Networks
 
 AUDIENCE = "malha"
 PUBLIC = "public"
+USER = "user"
 SERVICE = "service"
+ADMIN = "admin"
 OPERATOR = "operator"
+"""Who signs the tokens of platform operators, and of what they run."""
+_NOBODYS = {PUBLIC, USER, SERVICE, ADMIN}
+"""What no stored scope opens: it depends on who calls, not on what they may."""
+_RESTORE = "tenant:restore"
 
 _TOKEN_SECONDS = 300
 _RENEW_SECONDS = 60
-_KEY_CACHE_SECONDS = 30
-_BAD_KEY_CACHE_SECONDS = 5
 
 
 class CredentialsMissing(Unauthenticated):
@@ -44,42 +56,79 @@ class ApiKeyInvalid(Unauthenticated):
     """The API key is not valid."""
 
 
+class SessionEnded(Unauthenticated):
+    """The session has ended: sign in again."""
+
+
 class ScopeMissing(PermissionDenied):
     """This needs the scope {scope}, which the caller does not have."""
+
+
+class PeopleOnly(Unauthenticated):
+    """This is for people who have signed in; an API key cannot do it."""
+
+
+class AddressNotAllowed(PermissionDenied):
+    """The API key may not be used from this address."""
 
 
 class TenantSuspended(PermissionDenied):
     """This tenant is suspended."""
 
 
+class TenantDeleted(PermissionDenied):
+    """This tenant is being deleted; until that is done, an owner can restore it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """Who makes a call, verified."""
 
-    kind: Literal["service", "api_key", "user", "anonymous"]
+    kind: Literal["service", "operator", "api_key", "user", "anonymous"]
     id: str
     tenant_id: str = ""
     workspace_id: str = ""
     scopes: frozenset[str] = frozenset()
     expire_time: float = float("inf")
+    session_id: str = ""
+    limits: Limits = UNLIMITED
+    networks: Networks = EVERYWHERE
+    tenant_status: TenantStatus = TENANT_STATUS_ACTIVE
 
-    def require(self, scope: str) -> None:
-        """Raise ScopeMissing unless the actor may do what needs this scope."""
-        if scope == PUBLIC or scope in self.scopes:
+    def require(self, scope: str, address: str = "") -> None:
+        """Raise unless the actor may do, from here, what needs this scope."""
+        if scope == PUBLIC:
             return
-        if self.kind == "service" and scope != OPERATOR:
+        if self.kind == "service" and scope not in (ADMIN, USER):
             return
-        raise ScopeMissing(scope=scope)
+        if scope == USER:
+            if self.kind != "user":
+                raise PeopleOnly
+        elif scope not in self.scopes:
+            raise ScopeMissing(scope=scope)
+        if not self.networks.admit(address):
+            raise AddressNotAllowed
+        if self.tenant_status != TENANT_STATUS_ACTIVE:
+            self._require_served(scope)
+
+    def _require_served(self, scope: str) -> None:
+        if self.tenant_status != TENANT_STATUS_DELETED:
+            raise TenantSuspended
+        if scope not in (_RESTORE, USER):  # Whoever restores it signs in, and out again.
+            raise TenantDeleted
 
 
 ANONYMOUS = Actor("anonymous", "")
 
 
-class KeyDirectory(Protocol):
-    """Whose an API key is. crm asks its own tables, every other service asks crm."""
+class AccessDirectory(Protocol):
+    """What a key or a session may do. crm asks its own tables, every other service asks crm."""
 
-    async def owner_of(self, api_key: str) -> Actor:
-        """The actor behind a key. Raises ApiKeyInvalid, TenantSuspended."""
+    async def of_api_key(self, api_key: str) -> Access:
+        """Whose a key is. Raises ApiKeyInvalid."""
+
+    async def of_session(self, session_id: str, tenant_id: str) -> Access:
+        """Whose a session is. Raises SessionEnded."""
 
 
 class Signer:
@@ -122,48 +171,60 @@ class Signer:
 
 
 class Authenticator:
-    """Turns what a caller shows into an Actor, and remembers it for a short while."""
+    """Turns what a caller shows into an Actor."""
 
-    def __init__(self, public_keys: Mapping[str, str], directory: KeyDirectory) -> None:
+    def __init__(self, public_keys: Mapping[str, str], directory: AccessDirectory) -> None:
         self._keys = {
             name: Ed25519PublicKey.from_public_bytes(base64.b64decode(raw))
             for name, raw in public_keys.items()
         }
         self._directory = directory
         self._tokens: TTLCache[str, Actor] = TTLCache(10_000, ttl=_TOKEN_SECONDS)
-        self._api_keys: TTLCache[bytes, Actor] = TTLCache(10_000, ttl=_KEY_CACHE_SECONDS)
-        self._bad_keys: TTLCache[bytes, bool] = TTLCache(1_000, ttl=_BAD_KEY_CACHE_SECONDS)
+        self.accesses: Accesses[Actor] = Accesses()
+        """What crm said of keys and sessions."""
 
     async def identify(self, headers: Mapping[str, str]) -> Actor:
-        """Who shows these headers. Raises CredentialsMissing, TokenInvalid, ApiKeyInvalid."""
+        """Who shows these headers.
+
+        Raises CredentialsMissing, TokenInvalid, ApiKeyInvalid, SessionEnded, Unavailable.
+        """
         if api_key := headers.get("x-api-key"):
-            return await self._by_api_key(api_key)
+            return await self._known(f"key:{api_key}", lambda: self._of_key(api_key), ApiKeyInvalid)
         scheme, _, token = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise CredentialsMissing
-        return self._by_token(token)
+        claimed = self._by_token(token)
+        if claimed.kind != "user":
+            return claimed
+        return await self._known(f"token:{token}", lambda: self._of_session(claimed), SessionEnded)
 
-    def forget_tenant(self, tenant_id: str) -> None:
-        """Ask again about the keys of a tenant that changed."""
-        for digest, actor in list(self._api_keys.items()):
-            if actor.tenant_id == tenant_id:
-                self._api_keys.pop(digest, None)
+    def forget(self, tenant_id: str, credential_ids: frozenset[str] = frozenset()) -> None:
+        """Ask again about a tenant's keys and sessions: about these, or all of them."""
+        self.accesses.forget(
+            lambda actor: (
+                actor.tenant_id == tenant_id
+                and (
+                    not credential_ids
+                    or actor.id in credential_ids
+                    or actor.session_id in credential_ids
+                )
+            )
+        )
 
-    async def _by_api_key(self, api_key: str) -> Actor:
-        digest = hashlib.sha256(api_key.encode()).digest()
-        actor = self._api_keys.get(digest)
-        if actor is None:
-            if digest in self._bad_keys:
-                raise ApiKeyInvalid
-            try:
-                actor = await self._directory.owner_of(api_key)
-            except ApiKeyInvalid:
-                self._bad_keys[digest] = True
-                raise
-            self._api_keys[digest] = actor
+    async def _known(
+        self, credential: str, ask: Callable[[], Awaitable[Actor]], refusal: type[Unauthenticated]
+    ) -> Actor:
+        actor = await self.accesses.of(credential, ask, refusal)
         if actor.expire_time <= time.time():
-            raise ApiKeyInvalid
+            raise refusal
         return actor
+
+    async def _of_key(self, api_key: str) -> Actor:
+        return _actor_of("api_key", await self._directory.of_api_key(api_key))
+
+    async def _of_session(self, claimed: Actor) -> Actor:
+        access = await self._directory.of_session(claimed.session_id, claimed.tenant_id)
+        return _actor_of("user", access, claimed)
 
     def _by_token(self, token: str) -> Actor:
         actor = self._tokens.get(token)
@@ -176,7 +237,7 @@ class Authenticator:
     def _verify(self, token: str) -> Actor:
         try:
             issuer = jwt.get_unverified_header(token).get("kid")
-            key = self._keys.get(issuer or "")
+            key = self._keys.get(issuer) if isinstance(issuer, str) else None
             if key is None:
                 raise TokenInvalid(problem="its signer is not known")
             claims = jwt.decode(
@@ -185,29 +246,48 @@ class Authenticator:
                 algorithms=["EdDSA"],
                 audience=AUDIENCE,
                 issuer=issuer,
-                options={"require": ["exp", "nbf", "iss", "aud", "sub"]},
+                # Not "iat": a signer's clock may be a little ahead, and `nbf` has an allowance.
+                options={"require": ["exp", "nbf", "iss", "aud", "sub"], "verify_iat": False},
             )
         except jwt.PyJWTError as error:
             raise TokenInvalid(problem=_problem(error)) from None
-        return _actor(str(issuer), claims)
+        return _claimed(str(issuer), claims)
 
 
-def _actor(issuer: str, claims: Mapping[str, object]) -> Actor:
-    kind = claims.get("kind")
-    # Only crm speaks for people, and a service only for itself.
-    if kind == "service" and claims["sub"] == issuer:
-        scopes = frozenset({SERVICE, OPERATOR} if issuer == OPERATOR else {SERVICE})
-    elif kind == "user" and issuer == "crm":
-        scopes = frozenset(str(claims.get("scope", "")).split())
-    else:
-        raise TokenInvalid(problem="its signer may not make such a token")
+def _claimed(issuer: str, claims: Mapping[str, object]) -> Actor:
+    """Who a token says it is. Only crm speaks for people, and a service only for itself."""
+    kind, subject = claims.get("kind"), str(claims["sub"])
+    tenant_id, workspace_id = str(claims.get("tid", "")), str(claims.get("wid", ""))
+    ends = float(str(claims["exp"]))
+    if kind == "service" and subject == issuer:
+        scopes = frozenset({SERVICE, ADMIN} if issuer == OPERATOR else {SERVICE})
+        return Actor("service", subject, tenant_id, workspace_id, scopes, ends)
+    if kind == "operator" and issuer == OPERATOR:
+        return Actor("operator", subject, scopes=frozenset({ADMIN}), expire_time=ends)
+    session_id = str(claims.get("sid", ""))
+    if kind == "user" and issuer == "crm" and session_id:
+        return Actor(
+            "user", subject, tenant_id, workspace_id, expire_time=ends, session_id=session_id
+        )
+    raise TokenInvalid(problem="its signer may not make such a token")
+
+
+def _actor_of(
+    kind: Literal["api_key", "user"], access: Access, claimed: Actor = ANONYMOUS
+) -> Actor:
+    ends = access.expire_time.ToNanoseconds() / 1e9 if access.HasField("expire_time") else None
     return Actor(
-        "service" if kind == "service" else "user",
-        str(claims["sub"]),
-        str(claims.get("tid", "")),
-        str(claims.get("wid", "")),
-        scopes,
-        float(str(claims["exp"])),
+        kind,
+        access.id,
+        access.tenant_id,
+        # A session's token says which workspace it is for: the session may have moved on since.
+        claimed.workspace_id or access.workspace_id,
+        frozenset(access.scopes) - _NOBODYS,
+        min(ends or float("inf"), claimed.expire_time),
+        claimed.session_id,
+        Limits.of(access.limits),
+        Networks.of(tuple(access.allowed_networks)),
+        access.tenant_status,
     )
 
 
@@ -221,11 +301,3 @@ def _problem(error: jwt.PyJWTError) -> str:
             return "its signature is wrong"
         case _:
             return "it is malformed"
-
-
-def actor_of_key(
-    key_id: str, tenant_id: str, workspace_id: str, scopes: list[str], expire: datetime | None
-) -> Actor:
-    """The actor behind an API key's record."""
-    ends = expire.timestamp() if expire else float("inf")
-    return Actor("api_key", key_id, tenant_id, workspace_id, frozenset(scopes), ends)

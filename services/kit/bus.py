@@ -19,7 +19,6 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 import nats
-import structlog
 from google.protobuf.message import DecodeError, Message
 from malha.bus.v1 import options_pb2
 from nats.aio.client import Client
@@ -31,7 +30,7 @@ from services.kit.call import Call
 from services.kit.context import Function
 from services.kit.db import Database
 from services.kit.errors import AppError, Unavailable
-from services.kit.log import get_logger
+from services.kit.log import get_logger, in_call
 from services.kit.outbox import address, kind_of, snake_case, subject
 from services.kit.peers import Peers
 from services.kit.telemetry import bus_lag_seconds, bus_seconds, dead_letters
@@ -259,9 +258,7 @@ class Consumer:
         started = time.perf_counter()
         headers = message.headers or {}
         # Every message has a task, and so a logging context, of its own.
-        structlog.contextvars.bind_contextvars(
-            tenant=headers.get("tenant", ""), correlation=headers.get("correlation-id", "")
-        )
+        in_call(headers.get("tenant", ""), headers.get("correlation-id", ""))
         delivered = message.metadata.num_delivered
         bus_lag_seconds.labels(self.subscription.durable).observe(
             max(0.0, (datetime.now(UTC) - message.metadata.timestamp).total_seconds())
@@ -381,8 +378,12 @@ async def listen(
     """Hear an event live in this process: handle(event, tenant_id). It may be missed."""
 
     async def receive(message: Msg) -> None:
+        tenant = (message.headers or {}).get("tenant", "")
+        if message.subject.split(".")[2] != tenant:
+            log.error("live event refused", event_type=snake_case(event.DESCRIPTOR.name))
+            return
         try:
-            await handle(event.FromString(message.data), (message.headers or {}).get("tenant", ""))
+            await handle(event.FromString(message.data), tenant)
         except Exception:
             log.exception("live event failed", event_type=snake_case(event.DESCRIPTOR.name))
 

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from services.kit.auth import Actor
+from services.kit.auth import OPERATOR, Actor
 from services.kit.errors import AppError, DeadlineExceeded
 from services.kit.outbox import Stamp
 
 if TYPE_CHECKING:
-    from services.kit.db import Database, Transaction
+    from services.kit.db import Database, Record, Transaction
+    from services.kit.joined import Joined
+    from services.kit.limits import Limits
     from services.kit.peers import Peers
 
 S = TypeVar("S")
@@ -29,11 +31,14 @@ class Call:
         "_database",
         "_peers",
         "actor",
+        "address",
         "cause",
         "correlation_id",
         "deadline",
+        "joined",
         "readonly",
         "tenant_id",
+        "user_agent",
         "workspace_id",
     )
 
@@ -49,8 +54,13 @@ class Call:
         cause: str = "",
         readonly: bool = False,
         seconds: float = 30.0,
+        address: str = "",
+        user_agent: str = "",
     ) -> None:
         self.actor = actor
+        self.address = address
+        self.user_agent = user_agent
+        self.joined: Joined | None = None
         self.tenant_id = actor.tenant_id if tenant_id is None else tenant_id
         self.workspace_id = actor.workspace_id if workspace_id is None else workspace_id
         self.correlation_id = correlation_id
@@ -65,10 +75,43 @@ class Call:
     ) -> AbstractAsyncContextManager[Transaction]:
         """A transaction of the call's tenant; another tenant's only for Malha's own services."""
         tenant = self.tenant_id if tenant_id is None else tenant_id
-        if tenant != self.tenant_id and self.actor.kind not in ("service", "anonymous"):
+        if tenant != self.tenant_id and self.actor.kind not in ("service", OPERATOR, "anonymous"):
             raise NotATenantsCall
+        if self.joined is not None and tenant == self.tenant_id:
+            return self.joined.transaction()
         assert self._database is not None, "this process has no database"
-        return self._database.transaction(self._stamp(tenant), readonly=self.readonly)
+        return self._database.transaction(self.stamp(tenant), readonly=self.readonly)
+
+    async def all(self, query: str, *args: Any) -> list[Record]:
+        """Every row of a single statement that only reads: one round trip, no transaction."""
+        assert self._database is not None, "this process has no database"
+        if self.joined is not None and self.joined.is_open:
+            # What this call has written, no other connection sees yet.
+            async with self.joined.transaction() as tx:
+                return await tx.all(query, *args)
+        return await self._database.read(self.tenant_id, query, *args)
+
+    async def maybe(self, query: str, *args: Any) -> Record | None:
+        """The row, if there is one; as `all`."""
+        rows = await self.all(query, *args)
+        return rows[0] if rows else None
+
+    async def one(self, query: str, *args: Any, missing: AppError | None = None) -> Record:
+        """The one row; as `all`. Raises `missing` when there is none."""
+        rows = await self.all(query, *args)
+        if not rows:
+            raise missing or LookupError("the query returned no row")
+        return rows[0]
+
+    async def value(self, query: str, *args: Any) -> Any:
+        """The first column of the first row, None when there is none; as `all`."""
+        rows = await self.all(query, *args)
+        return next(iter(rows[0].values())) if rows else None
+
+    @property
+    def limits(self) -> Limits:
+        """What the tenant's plan permits; nothing limits Malha's own services."""
+        return self.actor.limits
 
     def stub(self, stub: Callable[[Any], S]) -> S:
         """A peer's stub that speaks with this call's tenant, deadline and correlation."""
@@ -98,5 +141,6 @@ class Call:
             seconds=self.remaining(),
         )
 
-    def _stamp(self, tenant_id: str) -> Stamp:
+    def stamp(self, tenant_id: str) -> Stamp:
+        """Whose a transaction of this call is, and what it belongs to."""
         return Stamp(tenant_id, self.workspace_id, self.correlation_id, self.cause)

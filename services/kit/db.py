@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -23,6 +23,7 @@ from services.kit.errors import AppError, InvalidArgument, Unavailable
 from services.kit.ids import new_id
 from services.kit.log import get_logger
 from services.kit.outbox import Outgoing, Stamp, outgoing
+from services.kit.readers import Readers
 
 Record: TypeAlias = Mapping[str, Any]
 
@@ -101,6 +102,16 @@ class Transaction:
         tag: str = await self._connection.execute(query, *args)
         return int(tag.rpartition(" ")[2]) if tag[-1:].isdigit() else 0
 
+    async def serialize(self, name: str) -> None:
+        """Wait for the tenant's other transactions that named the same, and make later ones wait.
+
+        Until the end of this transaction.
+        """
+        await self._connection.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
+            f"{self._stamp.tenant_id}:{name}",
+        )
+
     async def switch(self, tenant_id: str, workspace_id: str = "") -> None:
         """Go on as another tenant, in the same commit. Only for calls that span tenants."""
         await self._connection.execute(
@@ -175,38 +186,52 @@ class Transaction:
 
 
 class Database:
-    """A pool of connections as the service's own role, which owns nothing."""
+    """Connections as the service's own role, which owns nothing."""
 
-    def __init__(self, pool: asyncpg.Pool, schema: str) -> None:
+    def __init__(self, pool: asyncpg.Pool, readers: Readers, schema: str) -> None:
         self.pool = pool
         self.schema = schema
         self.outbox_ready = asyncio.Event()
+        self._readers = readers
 
     @classmethod
     async def connect(cls, url: str, *, service: str, size: int) -> Database:
         """Open the pool. Raises DatabaseUnavailable."""
+        settings = {
+            "application_name": f"malha-{service}",
+            "statement_timeout": str(int(_STATEMENT_SECONDS * 1000)),
+            "idle_in_transaction_session_timeout": "15000",
+            # Plans made anew at each execution were a third of PostgreSQL's time.
+            "plan_cache_mode": "force_generic_plan",
+            "jit": "off",  # Short queries: compiling them costs more than running them.
+        }
+        prepare = _Preparation()
         try:
             pool = await asyncpg.create_pool(
                 url,
                 min_size=min(4, size),
                 max_size=size,
-                init=_Preparation(),
+                init=prepare,
                 reset=_reset_connection,
                 command_timeout=_STATEMENT_SECONDS,
                 # A fresh connection asks the catalogue about every type again, for 30 ms each.
                 max_inactive_connection_lifetime=0,
-                server_settings={
-                    "application_name": f"malha-{service}",
-                    "statement_timeout": str(int(_STATEMENT_SECONDS * 1000)),
-                    "idle_in_transaction_session_timeout": "15000",
-                    # Plans made anew at each execution were a third of PostgreSQL's time.
-                    "plan_cache_mode": "force_generic_plan",
-                    "jit": "off",  # Short queries: compiling them costs more than running them.
-                },
+                server_settings=settings,
             )
         except (*_AWAY, asyncpg.PostgresError) as error:
             raise DatabaseUnavailable from error
-        return cls(pool, service)
+
+        async def connect_reader() -> Any:
+            connection = await asyncpg.connect(
+                url,
+                timeout=_ACQUIRE_SECONDS,
+                command_timeout=_STATEMENT_SECONDS,
+                server_settings={**settings, "default_transaction_read_only": "on"},
+            )
+            await prepare(connection)
+            return connection
+
+        return cls(pool, Readers(connect_reader, max(2, size // 2)), service)
 
     @asynccontextmanager
     async def transaction(
@@ -218,7 +243,7 @@ class Database:
         """
         tenant = _uuid(stamp.tenant_id) if stamp.tenant_id else _NO_TENANT
         mode = " READ ONLY" if readonly else ""
-        try:
+        with self._translated(readonly):
             async with self.pool.acquire(timeout=_ACQUIRE_SECONDS) as connection:
                 await connection.execute(f"BEGIN{mode}; SET LOCAL app.tenant_id = '{tenant}'")
                 tx = Transaction(connection, self.schema, stamp)
@@ -231,6 +256,30 @@ class Database:
                 # PostgreSQL answers a COMMIT of a failed transaction with ROLLBACK, not an error.
                 if await connection.execute("COMMIT") != "COMMIT":
                     raise TransactionLost
+        if emitted:
+            self.outbox_ready.set()
+        await tx.settled()
+
+    async def read(self, tenant_id: str, query: str, *args: Any) -> list[Record]:
+        """The rows of one statement that a tenant sees, in one round trip.
+
+        Raises DatabaseUnavailable, TextNotStorable.
+        """
+        with self._translated(readonly=True):
+            return await self._readers.fetch(query, _uuid(tenant_id), args)
+
+    async def check(self) -> None:
+        """Raise DatabaseUnavailable unless the database answers within a second."""
+        try:
+            async with self.pool.acquire(timeout=1) as connection:
+                await connection.fetchval("SELECT 1", timeout=1)
+        except (*_AWAY, asyncpg.InterfaceError) as error:
+            raise DatabaseUnavailable from error
+
+    @contextmanager
+    def _translated(self, readonly: bool) -> Iterator[None]:
+        try:
+            yield
         except AppError:
             raise
         except _CONFLICT as error:
@@ -245,17 +294,6 @@ class Database:
                 # It quotes the row, with whatever a customer wrote, and errors reach the log.
                 error.detail = None
             raise
-        if emitted:
-            self.outbox_ready.set()
-        await tx.settled()
-
-    async def check(self) -> None:
-        """Raise DatabaseUnavailable unless the database answers within a second."""
-        try:
-            async with self.pool.acquire(timeout=1) as connection:
-                await connection.fetchval("SELECT 1", timeout=1)
-        except (*_AWAY, asyncpg.InterfaceError) as error:
-            raise DatabaseUnavailable from error
 
     def _is_away(self, error: Exception, readonly: bool) -> bool:
         """Whether the server is at fault, not our statement."""
@@ -267,6 +305,7 @@ class Database:
         return isinstance(error, _AWAY)
 
     async def close(self) -> None:
+        await self._readers.close()
         try:
             await asyncio.wait_for(self.pool.close(), 5)
         except TimeoutError:

@@ -12,9 +12,14 @@ from typing import Any, ClassVar
 
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.descriptor import Descriptor
 from google.rpc import error_details_pb2, status_pb2
 
 DOMAIN = "malha"
+
+
+def _screaming_snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).upper()
 
 
 class AppError(Exception):
@@ -22,12 +27,17 @@ class AppError(Exception):
 
     code: ClassVar[grpc.StatusCode] = grpc.StatusCode.UNKNOWN
     retryable: ClassVar[bool] = False
+    reason: str
+    _template: ClassVar[str]
+
+    def __init_subclass__(cls) -> None:
+        cls.reason = _screaming_snake(cls.__name__)
+        cls._template = " ".join((cls.__doc__ or "").split())
 
     def __init__(self, *, retry_after: float | None = None, **metadata: object) -> None:
         self.metadata = {name: str(value) for name, value in metadata.items()}
         self.retry_after = retry_after
-        self.reason = _screaming_snake(type(self).__name__)
-        self.message = " ".join((type(self).__doc__ or "").split()).format(**self.metadata)
+        self.message = self._template.format(**self.metadata)
         super().__init__(self.message)
 
     def violations(self) -> Iterable[tuple[str, str]]:
@@ -126,12 +136,27 @@ _BY_CODE: dict[grpc.StatusCode, type[AppError]] = {
 }
 
 
-def to_status(error: AppError, request_id: str) -> status_pb2.Status:
-    """The error as every caller sees it: google.rpc.Status with ErrorInfo and RequestInfo."""
+def to_status(
+    error: AppError, request_id: str, *, json: Descriptor | None = None
+) -> status_pb2.Status:
+    """The error as every caller sees it: google.rpc.Status with ErrorInfo and RequestInfo.
+
+    With `json`, the request's type, it is for REST: fields at fault are named as in JSON,
+    and what the state of things does not allow is ABORTED, which HTTP calls a conflict (409);
+    FAILED_PRECONDITION would be the caller's bad request (400).
+    """
     details: list[Any] = [
         error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata)
     ]
+    message = error.message
     if fields := list(error.violations()):
+        if json is not None:
+            names = {field: json_path(field, json) for field, _ in fields}
+            fields = [(names[field], text) for field, text in fields]
+            for field in sorted(names, key=len, reverse=True):
+                message = message.replace(field, names[field])
+            if "fields" in error.metadata:
+                details[0].metadata["fields"] = ", ".join(dict.fromkeys(f for f, _ in fields))
         details.append(
             error_details_pb2.BadRequest(
                 field_violations=[
@@ -144,7 +169,20 @@ def to_status(error: AppError, request_id: str) -> status_pb2.Status:
         retry = error_details_pb2.RetryInfo()
         retry.retry_delay.FromMilliseconds(int(error.retry_after * 1000))
         details.append(retry)
-    return status(error.code, error.message, request_id, *details)
+    precondition = json is not None and error.code is grpc.StatusCode.FAILED_PRECONDITION
+    code = grpc.StatusCode.ABORTED if precondition else error.code
+    return status(code, message, request_id, *details)
+
+
+def json_path(path: str, message: Descriptor | None) -> str:
+    """A field's path as JSON names it. Keys of a Struct, and what is no field, stay as they are."""
+    parts = []
+    for part in path.split("."):
+        name, bracket, rest = part.partition("[")
+        field = message.fields_by_name.get(name) if message is not None else None
+        parts.append((field.json_name if field is not None else name) + bracket + rest)
+        message = field.message_type if field is not None else None
+    return ".".join(parts)
 
 
 def internal_status(request_id: str) -> status_pb2.Status:
@@ -187,7 +225,3 @@ def _adopt_details(error: AppError, remote: status_pb2.Status) -> None:
         if detail.Unpack(info):
             error.reason = info.reason
             error.metadata = dict(info.metadata)
-
-
-def _screaming_snake(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).upper()

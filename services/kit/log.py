@@ -10,6 +10,7 @@ import logging
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
+from contextvars import ContextVar
 from typing import Any
 
 import orjson
@@ -42,6 +43,7 @@ def configure_logs(service: str, level: str) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            _add_call,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _add_service(service),
@@ -67,6 +69,21 @@ class _LibraryLogs(logging.Handler):
         get_logger(record.name).log(
             record.levelno, "library", message=record.getMessage(), exc_info=record.exc_info
         )
+
+
+_call: ContextVar[tuple[str, str]] = ContextVar("call", default=("", ""))
+
+
+def in_call(tenant_id: str, correlation_id: str) -> None:
+    """What every line of the running task says from here on. Cheap: it is set for each call."""
+    _call.set((tenant_id, correlation_id))
+
+
+def _add_call(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Any:
+    for name, value in zip(("tenant", "correlation"), _call.get(), strict=True):
+        if value:
+            event.setdefault(name, value)
+    return event
 
 
 def get_logger(name: str) -> Any:

@@ -7,19 +7,22 @@ import binascii
 import hashlib
 import hmac
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import orjson
 from google.protobuf.message import Message
 
-from services.kit.errors import InvalidRequest
+from services.kit.errors import Aborted
 
 R = TypeVar("R", bound=Mapping[str, Any])
 
 DEFAULT_SIZE = 50
+_DIRECTED = re.compile(r"/\*dir\*/ (<|DESC)")
 _SIGNATURE = 16
 _key = os.urandom(32)
 
@@ -28,6 +31,13 @@ def configure_pages(secret: bytes) -> None:
     """Sign tokens with a key that every replica derives from the same secret."""
     global _key
     _key = hashlib.sha256(b"pages" + secret).digest()
+
+
+class PageTokenInvalid(Aborted):
+    """The page_token is not of this list with these filters; begin again without it."""
+
+    def violations(self) -> Iterable[tuple[str, str]]:
+        return [("page_token", "must be the next_page_token of this same list")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +49,21 @@ class Page:
     cursor: tuple[Any, ...]
     """The keyset of the last row already shown; empty on the first page."""
     _scope: bytes
+    _ascending: bool = False
 
     @classmethod
     def of(cls, request: Message, *, default: int = DEFAULT_SIZE) -> Page:
-        """The page a request with page_size and page_token asks for. Raises InvalidRequest."""
+        """The page a request with page_size and page_token asks for. Raises PageTokenInvalid."""
         scope = _scope_of(request)
         size = getattr(request, "page_size", 0) or default
         token = getattr(request, "page_token", "")
-        return cls(size + 1, _read(token, scope) if token else (), scope)
+        order = getattr(request, "order_by", "")
+        ascending = bool(order) and not order.endswith(" desc")
+        return cls(size + 1, _read(token, scope) if token else (), scope, ascending)
+
+    def directed(self, query: str) -> str:
+        """The query in the order asked for: as written, or with every `/*dir*/` turned round."""
+        return turned_round(query) if self._ascending else query
 
     @property
     def after(self) -> Any:
@@ -64,6 +81,12 @@ class Page:
         shown = rows[: self.limit - 1]
         keys = (by,) if isinstance(by, str) else by
         return shown, _write(tuple(shown[-1][key] for key in keys), self._scope)
+
+
+@lru_cache(maxsize=256)
+def turned_round(query: str) -> str:
+    """A list's query in the other order: `/*dir*/ <` becomes `>`, and `/*dir*/ DESC` ASC."""
+    return _DIRECTED.sub(lambda match: ">" if match[1] == "<" else "ASC", query)
 
 
 def _scope_of(request: Message) -> bytes:
@@ -95,7 +118,7 @@ def _read(token: str, scope: bytes) -> tuple[Any, ...]:
         raw = b""
     signature, body = raw[:_SIGNATURE], raw[_SIGNATURE:]
     if not hmac.compare_digest(signature, _sign(body, scope)):
-        raise InvalidRequest([("page_token", "must be the next_page_token of this same list")])
+        raise PageTokenInvalid
     return tuple(
         datetime.fromisoformat(value["time"]) if isinstance(value, dict) else value
         for value in orjson.loads(body)

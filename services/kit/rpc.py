@@ -11,25 +11,35 @@ import asyncio
 import re
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
-import structlog
-from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.descriptor import Descriptor, MethodDescriptor, ServiceDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
+from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from grpc_status import rpc_status
 from malha.bus.v1 import options_pb2
 
-from services.kit.auth import ANONYMOUS, PUBLIC, Authenticator
+from services.kit.auth import ANONYMOUS, PUBLIC, Actor, AddressNotAllowed, Authenticator
 from services.kit.call import Call
 from services.kit.context import Context, Function
 from services.kit.db import Database
-from services.kit.errors import AppError, DeadlineExceeded, internal_status, to_status
+from services.kit.errors import (
+    AppError,
+    DeadlineExceeded,
+    ResourceExhausted,
+    internal_status,
+    to_status,
+)
+from services.kit.etags import etag_of_header
+from services.kit.idempotency import HEADER, Idempotency, Keyed
 from services.kit.ids import new_id
-from services.kit.log import get_logger
+from services.kit.log import get_logger, in_call
 from services.kit.outbox import snake_case
 from services.kit.peers import Peers
+from services.kit.ratelimit import WINDOW_SECONDS, RateLimiter, Window
 from services.kit.telemetry import rpc_seconds
 from services.kit.validate import validate
 from services.kit.wiring import Wiring
@@ -41,21 +51,51 @@ _MAX_SECONDS = 60.0
 _REQUIRED_SCOPE: Any = options_pb2.required_scope  # The stubs know extensions only as fields.
 _REQUEST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _CORRELATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
+_KEPT_USER_AGENT = 200
+
+Metadata = list[tuple[str, str]]
 
 
 class BindError(Exception):
     """The contract and the code disagree; raised at start-up, never in a request."""
 
 
+class RateLimitReached(ResourceExhausted):
+    """The plan permits {limit} requests a minute; the next are served in {seconds} s."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Method:
+    """What the contract says of an RPC, and the function that serves it."""
+
+    name: str
+    path: str
+    scope: str
+    readonly: bool
+    function: Function
+    arguments: Mapping[str, object]
+    input_type: Descriptor
+    reply_type: type[Any]
+    takes_etag: bool
+    returns_etag: bool
+
+
 class Pipeline:
-    """Deadline, identity, tenant, validation, errors, logs and metrics of every RPC."""
+    """Deadline, identity, limits, validation, errors, logs and metrics of every RPC."""
 
     def __init__(
-        self, authenticator: Authenticator, database: Database | None, peers: Peers
+        self,
+        authenticator: Authenticator,
+        database: Database | None,
+        peers: Peers,
+        limiter: RateLimiter | None = None,
+        idempotency: Idempotency | None = None,
     ) -> None:
         self._authenticator = authenticator
         self._database = database
         self._peers = peers
+        self._limiter = limiter
+        self._idempotency = idempotency
 
     async def bind(
         self, service: ServiceDescriptor, context: Context, wiring: Wiring
@@ -63,22 +103,28 @@ class Pipeline:
         """The handlers of one Protobuf service. Raises BindError."""
         handlers = {}
         for method in service.methods:
-            request_type = GetMessageClass(method.input_type)
             function = _function_of(method, context)
+            bound = _Method(
+                f"{method.containing_service.name}.{method.name}",
+                method.full_name,
+                required_scope(method),
+                is_query(method),
+                function,
+                await wiring.arguments_of(function),
+                method.input_type,
+                GetMessageClass(method.output_type),
+                "etag" in method.input_type.fields_by_name,
+                "etag" in method.output_type.fields_by_name,
+            )
             handlers[method.name] = grpc.unary_unary_rpc_method_handler(
-                self._serve(method, function, await wiring.arguments_of(function)),
-                request_deserializer=request_type.FromString,
-                response_serializer=GetMessageClass(method.output_type).SerializeToString,
+                self._serve(bound),
+                request_deserializer=GetMessageClass(method.input_type).FromString,
+                response_serializer=_serialize,
             )
         return grpc.method_handlers_generic_handler(service.full_name, handlers)
 
-    def _serve(
-        self, method: MethodDescriptor, function: Function, arguments: Mapping[str, object]
-    ) -> Function:
-        name = f"{method.containing_service.name}.{method.name}"
-        scope = required_scope(method)
-        readonly = is_query(method)
-        succeeded = rpc_seconds.labels(name, "OK")
+    def _serve(self, method: _Method) -> Function:
+        succeeded = rpc_seconds.labels(method.name, "OK")
 
         async def serve(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
             started = time.perf_counter()
@@ -89,15 +135,11 @@ class Pipeline:
             correlation_id = headers.get("x-correlation-id", "")
             if not _CORRELATION.fullmatch(correlation_id):
                 correlation_id = request_id
-            # Every call has a task, and so a logging context, of its own.
-            structlog.contextvars.bind_contextvars(correlation=correlation_id)
+            # Sent before the reply: REST callers get no trailers.
+            told: Metadata = [("x-correlation-id", correlation_id)]
+            retry_after = None
             try:
-                actor = (
-                    ANONYMOUS if scope == PUBLIC else await self._authenticator.identify(headers)
-                )
-                structlog.contextvars.bind_contextvars(tenant=actor.tenant_id)
-                actor.require(scope)
-                validate(request)
+                actor = await self._admit(method, headers, correlation_id, told)
                 seconds = min(context.time_remaining() or _DEFAULT_SECONDS, _MAX_SECONDS)
                 call = Call(
                     actor,
@@ -105,27 +147,134 @@ class Pipeline:
                     peers=self._peers,
                     correlation_id=correlation_id,
                     cause=request_id,
-                    readonly=readonly,
+                    readonly=method.readonly,
                     seconds=seconds,
+                    address=headers.get("x-envoy-external-address", ""),
+                    user_agent=headers.get("user-agent", "")[:_KEPT_USER_AGENT],
                 )
                 async with asyncio.timeout(seconds):
-                    reply = await function(call, request, **arguments)
+                    reply = await self._answer(method, call, request, headers, told)
             except AppError as error:
-                refusal, code = to_status(error, request_id), error.code.name
+                json = method.input_type if "x-envoy-original-path" in headers else None
+                refusal, code = to_status(error, request_id, json=json), error.code.name
+                retry_after = error.retry_after
             except TimeoutError:
                 refusal, code = to_status(DeadlineExceeded(), request_id), "DEADLINE_EXCEEDED"
             except Exception:
                 refusal, code = internal_status(request_id), "INTERNAL"
-                log.exception("rpc failed", method=name, request_id=request_id)
+                log.exception(
+                    "rpc failed",
+                    method=method.name,
+                    request_id=request_id,
+                    correlation=correlation_id,
+                )
             else:
-                context.set_trailing_metadata((("x-correlation-id", correlation_id),))
+                await context.send_initial_metadata(told)
                 succeeded.observe(time.perf_counter() - started)
                 return reply
-            rpc_seconds.labels(name, code).observe(time.perf_counter() - started)
-            log.info("rpc refused", method=name, code=code, request_id=request_id)
+            rpc_seconds.labels(method.name, code).observe(time.perf_counter() - started)
+            log.info(
+                "rpc refused",
+                method=method.name,
+                code=code,
+                request_id=request_id,
+                correlation=correlation_id,
+            )
+            if retry_after is not None:
+                told.append(("retry-after", str(max(1, round(retry_after)))))
+            await context.send_initial_metadata(told)
             return await context.abort_with_status(rpc_status.to_status(refusal))
 
         return serve
+
+    async def _admit(
+        self,
+        method: _Method,
+        headers: Mapping[str, str],
+        correlation_id: str,
+        told: Metadata,
+    ) -> Actor:
+        """Who calls, if they may, now."""
+        if method.scope == PUBLIC:
+            in_call("", correlation_id)
+            return ANONYMOUS
+        actor = await self._authenticator.identify(headers)
+        # Every call has a task, and so a logging context, of its own.
+        in_call(actor.tenant_id, correlation_id)
+        address = headers.get("x-envoy-external-address", "")
+        if not actor.networks.admit(address):
+            raise AddressNotAllowed  # Not counted: a stolen key must not use up the tenant's limit.
+        if self._limiter is not None and actor.limits.requests_per_minute:
+            window = await self._limiter.admit(
+                actor.tenant_id, "requests", actor.limits.requests_per_minute
+            )
+            told += _rate_headers(window)
+            if not window.granted:
+                wait = max(1.0, window.reset)
+                raise RateLimitReached(
+                    retry_after=wait, limit=window.limit, seconds=max(1, round(wait))
+                )
+        actor.require(method.scope, address)
+        return actor
+
+    async def _answer(
+        self,
+        method: _Method,
+        call: Call,
+        request: Any,
+        headers: Mapping[str, str],
+        told: Metadata,
+    ) -> Any:
+        if method.takes_etag and not request.etag and (expected := headers.get("if-match")):
+            request.etag = etag_of_header(expected)
+        validate(request)
+        key = headers.get(HEADER)
+        if key is None or method.readonly or self._idempotency is None or not _may_key(call.actor):
+            reply = await method.function(call, request, **method.arguments)
+        else:
+            reply = await self._answer_once(method, call, request, key, told)
+        if method.returns_etag:
+            stands = method.reply_type.FromString(reply) if isinstance(reply, bytes) else reply
+            if stands.etag:
+                told.append(("etag", f'"{stands.etag}"'))
+        return reply
+
+    async def _answer_once(
+        self, method: _Method, call: Call, request: Any, key: str, told: Metadata
+    ) -> bytes:
+        assert self._idempotency is not None
+        keyed = Keyed.of(
+            key,
+            call.actor.id,
+            call.workspace_id,
+            method.path,
+            request.SerializeToString(deterministic=True),
+        )
+        reply, replayed = await self._idempotency.answer(
+            call, keyed, lambda: method.function(call, request, **method.arguments)
+        )
+        if replayed:
+            told.append(("idempotent-replayed", "true"))
+        return reply
+
+
+def _serialize(reply: Message | bytes) -> bytes:
+    # A kept answer is bytes already, and has to stay the same bytes.
+    return reply if isinstance(reply, bytes) else reply.SerializeToString()
+
+
+def _may_key(actor: Actor) -> bool:
+    # Malha's own services have request ids of their own in their contracts.
+    return actor.kind in ("api_key", "user")
+
+
+def _rate_headers(window: Window) -> Metadata:
+    return [
+        ("ratelimit-limit", str(window.limit)),
+        ("ratelimit-remaining", str(window.remaining)),
+        ("ratelimit-reset", str(max(1, round(window.reset)))),
+        ("ratelimit-policy", f"{window.limit};w={WINDOW_SECONDS}"),
+    ]
 
 
 def is_query(method: MethodDescriptor) -> bool:

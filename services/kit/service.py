@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import aiohttp
 import grpc
 import uvloop
-from dishka import AsyncContainer, Provider, Scope, make_async_container, provide
+from dishka import AsyncContainer, Provider, make_async_container
 from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
@@ -23,32 +23,30 @@ from nats.aio.client import Client
 from pydantic_settings import BaseSettings
 from redis.asyncio import Redis
 
-from services.kit import identity_events
-from services.kit.auth import Authenticator, KeyDirectory, Signer
+from services.kit import identity_events, purge
+from services.kit.auth import Authenticator
 from services.kit.bus import (
     BusUnavailable,
     Consumer,
     Subscription,
-    connect,
     listen,
     system_call,
 )
-from services.kit.cache import Cache
-from services.kit.clock import Clock
 from services.kit.context import Context, Function
-from services.kit.crypto import Sealer
 from services.kit.db import Database
-from services.kit.directory import RemoteKeys
 from services.kit.errors import AppError, Unavailable
+from services.kit.idempotency import Idempotency
 from services.kit.ids import new_id
 from services.kit.log import configure_logs, get_logger
 from services.kit.outbox import snake_case
 from services.kit.pages import configure_pages
 from services.kit.peers import CHANNEL_OPTIONS, Peers
 from services.kit.probes import Probes
+from services.kit.providers import KitProvider, SettingsProvider
+from services.kit.ratelimit import RateLimiter
 from services.kit.relay import relay_outbox, run_timers
 from services.kit.rpc import Pipeline
-from services.kit.settings import KitSettings, read_settings, required
+from services.kit.settings import KitSettings, read_settings
 from services.kit.telemetry import pool_connections
 from services.kit.wiring import Wiring
 
@@ -57,7 +55,7 @@ T = TypeVar("T")
 log = get_logger(__name__)
 
 # What every service reacts to.
-_IDENTITY = Context("identity", events=identity_events)
+_EVERYWHERE = (Context("identity", events=identity_events), Context("purge", events=purge))
 
 _SERVER_OPTIONS = [
     *CHANNEL_OPTIONS,
@@ -85,7 +83,7 @@ class Service:
     def subscriptions(self) -> list[Subscription]:
         """Every durable reaction and command of the service."""
         found = []
-        for context in self.contexts:
+        for context in (*_EVERYWHERE, *self.contexts):
             for message in context.handles:
                 function = getattr(context.commands, snake_case(message.DESCRIPTOR.name))
                 found.append(Subscription(self.name, message, function))
@@ -95,97 +93,12 @@ class Service:
 
     def live_reactions(self) -> list[tuple[type[Message], Function]]:
         """Every @hear function, with its event."""
-        contexts = (_IDENTITY, *self.contexts)
+        contexts = (*_EVERYWHERE, *self.contexts)
         return [item for context in contexts for item in context.marked("_on_live_event")]
 
     def marked(self, mark: str) -> list[tuple[Any, Function]]:
         """Functions that carry a mark, over all contexts."""
         return [item for context in self.contexts for item in context.marked(mark)]
-
-
-class KitProvider(Provider):
-    """What every service is given: database, cache, bus, peers, clock, HTTP client, sealer."""
-
-    scope = Scope.APP
-
-    def __init__(self, settings: KitSettings) -> None:
-        super().__init__()
-        self._settings = settings
-
-    @provide
-    def settings(self) -> KitSettings:
-        return self._settings
-
-    @provide
-    def clock(self) -> Clock:
-        return Clock()
-
-    @provide
-    async def database(self) -> Database:
-        url = required(self._settings.database_url, "MALHA_DATABASE_URL").get_secret_value()
-        return await Database.connect(
-            url, service=self._settings.service_name, size=self._settings.database_pool
-        )
-
-    @provide
-    def valkey(self) -> Redis:
-        return Redis.from_url(
-            required(self._settings.redis_url, "MALHA_REDIS_URL"),
-            socket_timeout=1.0,
-            socket_connect_timeout=1.0,
-            health_check_interval=15,
-        )
-
-    @provide
-    def cache(self, client: Redis) -> Cache:
-        return Cache(client)
-
-    @provide
-    async def bus(self) -> Client:
-        seed = self._settings.nats_seed
-        return await connect(
-            required(self._settings.nats_url, "MALHA_NATS_URL"),
-            service=self._settings.service_name,
-            seed=seed.get_secret_value() if seed else None,
-        )
-
-    @provide
-    def signer(self) -> Signer:
-        return Signer(self._settings.service_name, self._settings.service_key.get_secret_value())
-
-    @provide
-    def peers(self, signer: Signer) -> Peers:
-        return Peers(self._settings.peers, signer)
-
-    @provide
-    def directory(self, peers: Peers) -> KeyDirectory:
-        return RemoteKeys(peers)
-
-    @provide
-    def authenticator(self, directory: KeyDirectory) -> Authenticator:
-        return Authenticator(self._settings.service_public_keys, directory)
-
-    @provide
-    def sealer(self) -> Sealer:
-        return Sealer(self._settings.encryption_keys)
-
-    @provide
-    async def http(self) -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=200, ttl_dns_cache=60),
-            timeout=aiohttp.ClientTimeout(total=30, connect=5),
-            auto_decompress=True,
-        )
-
-
-class SettingsProvider(Provider):
-    """A service's own settings, by their class."""
-
-    scope = Scope.APP
-
-    def __init__(self, settings: BaseSettings) -> None:
-        super().__init__()
-        self.provide(lambda: settings, provides=type(settings))
 
 
 def run(service: Service) -> None:
@@ -290,8 +203,14 @@ class Process:
         await asyncio.gather(self._server.stop(drain), *(c.stop(drain) for c in self._consumers))
 
     async def _bind(self, server: grpc.aio.Server, wiring: Wiring) -> None:
-        authenticator = await self._container.get(Authenticator)
-        pipeline = Pipeline(authenticator, self._database, self._peers)
+        container = self._container
+        pipeline = Pipeline(
+            await container.get(Authenticator),
+            self._database,
+            self._peers,
+            await container.get(RateLimiter),
+            await container.get(Idempotency),
+        )
         handlers = [
             await pipeline.bind(rpcs, context, wiring)
             for context in self._service.contexts

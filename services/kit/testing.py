@@ -9,10 +9,11 @@ from typing import Any, TypeVar, cast
 
 from google.protobuf.message import Message
 
-from services.kit.auth import SERVICE, Actor
+from services.kit.auth import ANONYMOUS, SERVICE, Actor
 from services.kit.call import Call
 from services.kit.db import Database
 from services.kit.ids import new_id
+from services.kit.limits import UNLIMITED, Limits
 from services.kit.peers import Peers
 from services.kit.settings import KitSettings
 
@@ -106,13 +107,67 @@ def partner_call(
     peers: FakePeers | Peers | None = None,
     scopes: frozenset[str] = frozenset(),
     readonly: bool = False,
+    limits: Limits = UNLIMITED,
 ) -> Call:
     """A call as a partner's API key would open it."""
-    actor = Actor("api_key", new_id(), tenant_id, workspace_id, scopes)
+    actor = Actor("api_key", new_id(), tenant_id, workspace_id, scopes, limits=limits)
     return Call(
         actor,
         database=database,
         peers=cast(Peers, peers),
         correlation_id=new_id(),
         readonly=readonly,
+    )
+
+
+def user_call(
+    database: Database | None,
+    *,
+    tenant_id: str,
+    workspace_id: str,
+    user_id: str,
+    session_id: str = "",
+    peers: FakePeers | Peers | None = None,
+    scopes: frozenset[str] = frozenset(),
+    readonly: bool = False,
+    limits: Limits = UNLIMITED,
+    address: str = "192.0.2.1",
+    user_agent: str = "",
+) -> Call:
+    """A call as a signed-in person would open it."""
+    actor = Actor(
+        "user",
+        user_id,
+        tenant_id,
+        workspace_id,
+        scopes,
+        session_id=session_id or new_id(),
+        limits=limits,
+    )
+    return Call(
+        actor,
+        database=database,
+        peers=cast(Peers, peers),
+        correlation_id=new_id(),
+        readonly=readonly,
+        address=address,
+        user_agent=user_agent,
+    )
+
+
+def public_call(
+    database: Database | None,
+    *,
+    peers: FakePeers | Peers | None = None,
+    address: str = "192.0.2.1",
+    user_agent: str = "",
+) -> Call:
+    """A call of somebody unknown: signing in, accepting an invitation."""
+    return Call(
+        ANONYMOUS,
+        database=database,
+        peers=cast(Peers, peers),
+        correlation_id=new_id(),
+        address=address,
+        user_agent=user_agent,
     )

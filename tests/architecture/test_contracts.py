@@ -32,7 +32,7 @@ def test_every_rpc_declares_a_scope_and_internal_ones_stay_internal() -> None:
     for method in methods():
         scope = required_scope(method)
         public = method.GetOptions().HasExtension(annotations_pb2.http)
-        assert public == (scope not in {"service", "operator"}), method.full_name
+        assert public == (scope not in {"service", "admin"}), method.full_name
 
 
 def test_reads_are_declared_as_reads() -> None:

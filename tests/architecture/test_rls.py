@@ -14,7 +14,14 @@ from services.registry import NAMES
 SHARED = ("outbox", "timers", "schema_migrations")
 SHARED_SUFFIXES = ("_routes",)
 # Webhooks sent to no connection we know: there is no tenant they could belong to.
-TENANTLESS = {("ingestion", "unrouted_webhooks")}
+TENANTLESS = {
+    ("ingestion", "unrouted_webhooks"),
+    ("crm", "sign_in_attempts"),
+    ("crm", "purged_tenants"),
+}
+
+
+POLICY = "(tenant_id = ( SELECT current_tenant() AS current_tenant))"
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +68,7 @@ async def test_every_policy_is_the_one_policy(catalogue: asyncpg.Connection) -> 
     )
     for row in rows:
         where = f"{row['schemaname']}.{row['tablename']}"
-        assert row["qual"] == row["with_check"] == "(tenant_id = current_tenant())", where
+        assert row["qual"] == row["with_check"] == POLICY, where
         assert (row["cmd"], row["permissive"]) == ("ALL", "PERMISSIVE"), where
     isolated = [row for row in await _tables(catalogue) if row["relrowsecurity"]]
     assert len(rows) == len(isolated)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -18,19 +18,16 @@ from services.kit.outbox import NotOnTheBus
 from services.kit.testing import partner_call, service_call
 from tests.conftest import TestTenant
 
-_INSERT = (
-    "INSERT INTO crm.tenants (name, plan, status, webhooks_per_minute) VALUES ($1, 'free', 1, 9)"
-)
-_NAMES = "SELECT name FROM crm.tenants"
+_INSERT = "INSERT INTO things.things (name) VALUES ($1)"
+_NAMES = "SELECT name FROM things.things"
 
 
 @pytest.fixture
-async def database(databases: Callable[[str], Awaitable[Database]]) -> AsyncIterator[Database]:
-    database = await databases("crm")
-    await database.pool.execute("DELETE FROM crm.outbox")
-    yield database
-    await database.pool.execute("DELETE FROM crm.outbox")
-    await database.pool.execute("DELETE FROM crm.timers")
+async def database(things: Database) -> AsyncIterator[Database]:
+    await things.pool.execute("DELETE FROM things.outbox")
+    yield things
+    await things.pool.execute("DELETE FROM things.outbox")
+    await things.pool.execute("DELETE FROM things.timers")
 
 
 @pytest.fixture
@@ -84,10 +81,10 @@ async def test_what_is_emitted_commits_with_the_rest_or_not_at_all(
         async with call.transaction() as tx:
             tx.emit(_created(call.tenant_id))
             raise NotFound
-    assert await database.pool.fetchval("SELECT count(*) FROM crm.outbox") == 0
+    assert await database.pool.fetchval("SELECT count(*) FROM things.outbox") == 0
     async with call.transaction() as tx:
         tx.emit(_created(call.tenant_id))
-    subject = await database.pool.fetchval("SELECT subject FROM crm.outbox")
+    subject = await database.pool.fetchval("SELECT subject FROM things.outbox")
     assert subject == f"evt.crm.{call.tenant_id}.tenant_created"
 
 
@@ -110,7 +107,7 @@ async def test_arming_twice_moves_a_timer_and_disarming_forgets_it(
     async with call.transaction() as tx:
         tx.arm("probe", tenant.id, soon)
         tx.arm("probe", tenant.id, later)
-    query = "SELECT due_time FROM crm.timers WHERE kind = 'probe'"
+    query = "SELECT due_time FROM things.timers WHERE kind = 'probe'"
     assert await database.pool.fetchval(query) == later
     async with call.transaction() as tx:
         tx.disarm("probe", tenant.id)
@@ -190,7 +187,6 @@ async def test_an_error_does_not_quote_the_row(call: Call) -> None:
     with pytest.raises(asyncpg.CheckViolationError) as refused:
         async with call.transaction() as tx:
             await tx.run(
-                "INSERT INTO crm.tenants (name, plan, status, webhooks_per_minute)"
-                " VALUES ('what a customer wrote', 'free', 99, 9)"
+                "INSERT INTO things.things (name, number) VALUES ('what a customer wrote', -1)"
             )
     assert "what a customer wrote" not in str(refused.value)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
+from contextvars import copy_context
 from typing import Any
 
 import orjson
 import pytest
-import structlog
 
 from services.kit.ids import new_id
-from services.kit.log import configure_logs, redact
+from services.kit.log import in_call, redact
 
 
 def _redacted(**fields: Any) -> dict[str, Any]:
@@ -55,26 +55,18 @@ def test_ids_and_times_stay_as_they_are(value: str) -> None:
     assert _redacted(correlation=value)["correlation"] == value
 
 
-@pytest.fixture
-def logging_as_a_process() -> Any:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    configure_logs("crm", "INFO")
-    yield
-    structlog.reset_defaults()
-    root.handlers[:] = handlers
-    root.setLevel(level)
-
-
 @pytest.mark.usefixtures("logging_as_a_process")
 def test_what_a_library_logs_is_json_with_the_calls_tenant_and_redacted(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with structlog.contextvars.bound_contextvars(tenant="t1", correlation="c1"):
+    def fail_in_a_call() -> None:
+        in_call("t1", "c1")
         try:
             raise RuntimeError("cannot reach 5511999990000")
         except RuntimeError:
             logging.getLogger("asyncio").exception("Task failed for ana@example.com")
+
+    copy_context().run(fail_in_a_call)
     line = orjson.loads(capsys.readouterr().out)
     assert (line["tenant"], line["correlation"], line["service"]) == ("t1", "c1", "crm")
     assert (line["module"], line["level"]) == ("asyncio", "error")

@@ -6,8 +6,6 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import grpc
 import pytest
@@ -18,16 +16,14 @@ from malha.assistants.v1.assistant_service_pb2 import GetAssistantRequest
 from services.crm.settings import CrmSettings
 from services.kit.auth import Signer
 from services.kit.call import Call
-from services.kit.context import Context
 from services.kit.devstack.infra import Infra
 from services.kit.devstack.ports import choose_ports
 from services.kit.ids import new_id
-from services.kit.outbox import snake_case
 from services.kit.peers import Peers
 from services.kit.service import Process, Service
 from services.kit.settings import KitSettings
 from services.kit.testing import kit_settings
-from tests.kit.test_rpc import SERVICE as ASSISTANTS
+from tests.kit.serving import context
 
 
 class Slow:
@@ -37,19 +33,12 @@ class Slow:
         self.began, self.may_end = asyncio.Event(), asyncio.Event()
 
     def service(self) -> Service:
-        async def anything(call: Call, request: Any) -> Any: ...
-
         async def get_assistant(_call: Call, request: GetAssistantRequest) -> Assistant:
             self.began.set()
             await self.may_end.wait()
             return Assistant(id=request.id)
 
-        both = ModuleType("anything")
-        for method in ASSISTANTS.methods:
-            setattr(both, snake_case(method.name), anything)
-        both.get_assistant = get_assistant  # type: ignore[attr-defined]
-        context = Context("assistants", rpcs=(ASSISTANTS,), commands=both, queries=both)
-        return Service("crm", CrmSettings, [], [context])
+        return Service("crm", CrmSettings, [], [context(get_assistant=get_assistant)])
 
 
 @pytest.fixture

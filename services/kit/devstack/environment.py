@@ -22,7 +22,12 @@ INHERITED = frozenset(
 )
 INHERITED_PREFIXES = ("OPENAI_", "ANTHROPIC_", "MALHA_")
 
-OVERRIDABLE = frozenset({"MALHA_LOG_LEVEL", "MALHA_PUBLIC_URL", "MALHA_INGESTION_GRAPH_URL"})
+OVERRIDABLE = frozenset(
+    {
+        *("MALHA_LOG_LEVEL", "MALHA_PUBLIC_URL", "MALHA_INGESTION_GRAPH_URL"),
+        *("MALHA_CRM_MAIL_SERVER", "MALHA_CRM_MAIL_SECURITY"),
+    }
+)
 """Settings the mesh has an opinion about but a person may know better, e.g. behind a tunnel."""
 OWN = frozenset({"MALHA_STATE_DIR", "MALHA_HTTP_PORT", "MALHA_GRPC_PORT"})
 """Settings of devstack itself."""
@@ -74,6 +79,9 @@ class Wiring:
             MALHA_PROBE_LISTEN=self.listen(name),
             MALHA_ROLES="rpc,worker",
             MALHA_INGESTION_GRAPH_URL=f"{self.sandbox_url}/v26.0",
+            # The sandbox's mailbox, which delivers nothing to anybody.
+            MALHA_CRM_MAIL_SERVER=self.listen("mail"),
+            MALHA_CRM_MAIL_SECURITY="none",
         )
 
     def edge(self) -> dict[str, str]:
@@ -89,6 +97,7 @@ class Wiring:
         return inherited() | {
             "MALHA_PUBLIC_URL": os.environ.get("MALHA_PUBLIC_URL", self.api_url),
             "MALHA_SANDBOX_LISTEN": self.listen("sandbox"),
+            "MALHA_SANDBOX_MAIL_LISTEN": self.listen("mail"),
             "MALHA_SANDBOX_STATE_FILE": str(self.sandbox_state),
         }
 

@@ -20,7 +20,7 @@ from services.kit.devstack.together import together
 from services.kit.devstack.unit import Unit
 from services.kit.devstack.valkey import Valkey
 
-PORTS = ("nats", "nats-http", *SERVICES, "edge", "sandbox")
+PORTS = ("nats", "nats-http", *SERVICES, "edge", "sandbox", "mail")
 
 
 class Infra:
