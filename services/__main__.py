@@ -7,6 +7,14 @@ seed          create the demo tenant, or go on with the one printed before, give
               standard input; prints what is needed to reach it
 env-example   print every setting with its meaning and default
 dead-letters  list what the bus gave up on; with --send-again ID, try one again
+
+What an operator does to tenants; crm keeps who (--name) and why (--reason).
+
+operator-token     print a token for AdminService: --name ana [--minutes 15]
+tenants            list every tenant
+suspend-tenant     ID --reason WHY: stop its webhooks, API and assistants
+reactivate-tenant  ID --reason WHY: serve it again, also one that is being deleted
+set-plan           ID PLAN --reason WHY: move it to another plan
 """
 
 from __future__ import annotations
@@ -20,6 +28,7 @@ from contextlib import asynccontextmanager
 
 from nats.aio.client import Client
 
+from services import operators
 from services.demo.seed import SeedFailed, seed
 from services.kit.bus import connect
 from services.kit.deadletters import NoSuchLetter, list_dead_letters, send_again
@@ -116,6 +125,7 @@ def main() -> None:
     nats.add_argument("--http-port", type=int)
     letters = commands.add_parser("dead-letters")
     letters.add_argument("--send-again", type=int, metavar="ID")
+    operators.add_commands(commands)
     options = parser.parse_args()
     match options.command:
         case "migrate":
@@ -130,6 +140,8 @@ def main() -> None:
             _env_example()
         case "dead-letters":
             asyncio.run(_dead_letters(options))
+        case _:
+            asyncio.run(operators.run(options))
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ def settings() -> list[type[BaseSettings]]:
         for module, name in (
             ("edge.settings", "EdgeSettings"),
             ("sandbox.settings", "SandboxSettings"),
+            ("services.crm.mail.settings", "MailSettings"),
         )
     ]
     return [KitSettings, AISettings, *own, *outer, OperatorSettings]

@@ -19,6 +19,8 @@ from sandbox.control import control
 from sandbox.errors import GraphError
 from sandbox.faults import FaultBoard
 from sandbox.graph import graph
+from sandbox.mail import Mailbox, taking_mail
+from sandbox.mail_pages import mail_pages
 from sandbox.media import MediaStore
 from sandbox.numbers import Numbers
 from sandbox.settings import SandboxSettings
@@ -66,6 +68,7 @@ def build_app(settings: SandboxSettings) -> App:
     app.config.FALLBACK_ERROR_FORMAT = "json"
     app.blueprint(graph.copy(f"graph-{app.name}"))
     app.blueprint(control.copy(f"control-{app.name}"))
+    app.blueprint(mail_pages.copy(f"mail-{app.name}"))
     app.add_route(_phone_page, "/phone", name="phone")
     app.add_route(_phone_file, "/phone/<name:str>", name="phone_file")
     app.add_route(_home, "/", name="home")
@@ -92,6 +95,7 @@ def build_app(settings: SandboxSettings) -> App:
             windows=windows,
             statuses=Statuses(settings),
             numbers=numbers,
+            mailbox=Mailbox(),
         )
 
     async def stop(app: App) -> None:
@@ -116,7 +120,8 @@ async def serving(settings: SandboxSettings, sock: socket.socket) -> AsyncIterat
     await server.after_start()
     await server.start_serving()
     try:
-        yield app
+        async with taking_mail(app.ctx.world.mailbox, settings.mail_address):
+            yield app
     finally:
         # Nobody is waited for: a phone's long poll would hold the stop for a minute.
         server.close()

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -15,6 +15,8 @@ class SandboxSettings(BaseSettings):
 
     listen: str = "127.0.0.1:9700"
     """Address and port to serve on. The control side asks for no password: keep it on loopback."""
+    mail_listen: str = ""
+    """Address and port to take e-mail on by SMTP, of anybody; empty takes none."""
     state_file: Path = Path(".malha/sandbox/state.json")
     """Where registered numbers are kept, with the customers' 24-hour windows beside it."""
     sent_after_ms: int = Field(default=30, ge=0)
@@ -38,10 +40,12 @@ class SandboxSettings(BaseSettings):
     hang_seconds: float = Field(default=60, gt=0)
     """How long a send that is told to time out stays without an answer."""
 
-    @field_validator("listen")
+    @field_validator("listen", "mail_listen")
     @classmethod
-    def _address_and_port(cls, value: str) -> str:
+    def _address_and_port(cls, value: str, info: ValidationInfo) -> str:
         host, _, port = value.rpartition(":")
+        if not value and info.field_name == "mail_listen":
+            return value
         if not host or not port.isdigit() or int(port) > 65535:
             raise ValueError("expected address:port, such as 127.0.0.1:9700")
         return value
@@ -49,5 +53,14 @@ class SandboxSettings(BaseSettings):
     @property
     def address(self) -> tuple[str, int]:
         """The address and port of `listen`, apart."""
-        host, _, port = self.listen.rpartition(":")
-        return host.strip("[]"), int(port)
+        return _apart(self.listen)
+
+    @property
+    def mail_address(self) -> tuple[str, int] | None:
+        """The address and port of `mail_listen`, apart; None when it takes no e-mail."""
+        return _apart(self.mail_listen) if self.mail_listen else None
+
+
+def _apart(listen: str) -> tuple[str, int]:
+    host, _, port = listen.rpartition(":")
+    return host.strip("[]"), int(port)

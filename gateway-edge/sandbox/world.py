@@ -12,6 +12,7 @@ from sanic.config import Config
 from sanic.response import HTTPResponse
 
 from sandbox.faults import FaultBoard
+from sandbox.mail import Mailbox
 from sandbox.media import MediaStore
 from sandbox.numbers import Numbers
 from sandbox.settings import SandboxSettings
@@ -30,6 +31,7 @@ class World:
     windows: Windows
     statuses: Statuses
     numbers: Numbers
+    mailbox: Mailbox
 
 
 class Context(SimpleNamespace):

@@ -12,8 +12,8 @@ from typing import Any
 import aiohttp
 from malha.assistants.v1.assistant_service_pb2 import CreateAssistantRequest
 from malha.assistants.v1.assistant_service_pb2_grpc import AssistantServiceStub
-from malha.crm.v1.tenant_service_pb2 import CreateTenantRequest
-from malha.crm.v1.tenant_service_pb2_grpc import TenantServiceStub
+from malha.crm.v1.admin_service_pb2 import CreateTenantRequest
+from malha.crm.v1.admin_service_pb2_grpc import AdminServiceStub
 from malha.ingestion.v1.connection_service_pb2 import (
     CreateConnectionRequest,
     GetConnectionRequest,
@@ -70,16 +70,16 @@ async def _known(peers: Peers, before: dict[str, Any]) -> dict[str, Any]:
 
 async def _create(peers: Peers) -> dict[str, Any]:
     password = secrets.token_urlsafe(12)
-    tenants = peers.system_stub(TenantServiceStub)
+    admin = peers.system_stub(AdminServiceStub)
     request = CreateTenantRequest(
         name="Loja Aurora", plan="scale", owner_email=EMAIL, owner_password=password
     )
     try:
-        made = await tenants.CreateTenant(request)
+        made = await admin.CreateTenant(request)
     except AlreadyExists:
         # An earlier seed was cut off before it could tell its API key: begin with another owner.
         request.owner_email = f"dono+{secrets.token_hex(4)}@aurora.example"
-        made = await tenants.CreateTenant(request)
+        made = await admin.CreateTenant(request)
     call = _call(peers, made.tenant.id, made.workspace_id)
     assistant = await call.stub(AssistantServiceStub).CreateAssistant(
         CreateAssistantRequest(

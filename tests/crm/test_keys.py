@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.crm.identity.keys import new_key, read_key
+from services.crm.api_keys.keys import new_key, read_key
 
 
 def test_a_key_reads_back_and_its_secret_is_only_a_hash() -> None:

@@ -1,4 +1,4 @@
-"""People and API keys: who is calling."""
+"""Who is calling: what roles, keys and sessions may do."""
 
 from malha.crm.v1 import identity_service_pb2
 

@@ -1,31 +1,43 @@
-"""What each role may do."""
+"""What each role may do, as the contract declares it: enum Role, option (malha.bus.v1.role)."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
 
-# What the API key made with a tenant may do: everything its business may do.
-OWNER_SCOPES = (
-    "tenant:read",
-    "assistants:read",
-    "assistants:write",
-    "connections:read",
-    "connections:write",
-    "knowledge:read",
-    "knowledge:write",
-    "conversations:read",
-    "conversations:write",
-    "webhooks:read",
-)
+from malha.bus.v1 import options_pb2
+from malha.crm.v1.user_pb2 import ROLE_UNSPECIFIED, Role
 
-_READ = tuple(scope for scope in OWNER_SCOPES if scope.endswith(":read"))
+_ROLE: Any = options_pb2.role  # The stubs know extensions only as fields.
+_PREFIX = "ROLE_"
 
-SCOPES = {
-    "owner": OWNER_SCOPES,
-    "admin": OWNER_SCOPES,
-    "agent": (*_READ, "conversations:write"),
-    "viewer": _READ,
-}
+
+def role_text(role: Role) -> str:
+    """How a role is stored, and named in a token: owner, admin, agent, viewer."""
+    return Role.Name(role).removeprefix(_PREFIX).lower()
+
+
+def role_of(text: str) -> Role:
+    """The role that is stored as this text."""
+    role: Role = Role.Value(_PREFIX + text.upper())  # type: ignore[assignment]
+    return role
+
+
+def _declared() -> Mapping[str, tuple[str, ...]]:
+    values: Any = Role.DESCRIPTOR.values
+    return MappingProxyType(
+        {
+            role_text(value.number): tuple(value.GetOptions().Extensions[_ROLE].scopes)
+            for value in values
+            if value.number != ROLE_UNSPECIFIED
+        }
+    )
+
+
+SCOPES = _declared()
+"""What each role holds, by the role as it is stored."""
 
 
 def email_hash(email: str) -> bytes:

@@ -1,71 +1,71 @@
-"""What changes tenants."""
+"""What a tenant changes of itself."""
 
-from malha.crm.v1.events_pb2 import TenantCreated, TenantUpdated
-from malha.crm.v1.tenant_pb2 import Tenant
+from malha.crm.v1.events_pb2 import TenantUpdated
+from malha.crm.v1.tenant_pb2 import TENANT_STATUS_DELETED, Tenant
 from malha.crm.v1.tenant_service_pb2 import (
-    CreateTenantRequest,
-    CreateTenantResponse,
-    SetTenantStatusRequest,
+    DeleteTenantRequest,
+    RestoreTenantRequest,
+    UpdateTenantRequest,
 )
 
-from services.crm.identity.keys import new_key
-from services.crm.identity.model import OWNER_SCOPES, email_hash
-from services.crm.identity.passwords import Passwords
-from services.crm.tenants.model import DEFAULT_PLAN, PLANS
+from services.crm.settings import CrmSettings
+from services.crm.tenants.changes import (
+    PURGE_TIMER,
+    grace_is_over,
+    lock_tenant,
+    mark_deleted,
+    record,
+)
+from services.crm.tenants.model import (
+    ConfirmationWrong,
+    TenantNotDeleted,
+    require_time_zone,
+    status_text,
+    tenant_of,
+)
 from services.kit.call import Call
-from services.kit.errors import AlreadyExists, InvalidRequest, NotFound
-from services.kit.ids import new_id
+from services.kit.etags import require_etag
 from services.kit.sql import load_sql
 
 sql = load_sql(__package__, "tenants.sql")
 
 
-class EmailAlreadyRegistered(AlreadyExists):
-    """The e-mail address is registered already."""
-
-
-class TenantNotFound(NotFound):
-    """No tenant has the id {id}."""
-
-
-async def create_tenant(
-    call: Call, request: CreateTenantRequest, *, passwords: Passwords
-) -> CreateTenantResponse:
-    """A tenant with a first workspace, its owner and an API key, in one commit."""
-    plan = PLANS.get(request.plan or DEFAULT_PLAN)
-    if plan is None:
-        raise InvalidRequest([("plan", f"must be one of {', '.join(PLANS)}")])
-    password_hash = await passwords.hash(request.owner_password)
-    tenant_id, workspace_id, user_id = new_id(), new_id(), new_id()
-    key = new_key()
-    async with call.transaction(tenant_id=tenant_id) as tx:
-        tenant = Tenant(
-            **await tx.one(sql.insert_tenant, request.name, plan.slug, plan.webhooks_per_minute)
-        )
-        await tx.one(
-            sql.claim_email, email_hash(request.owner_email), missing=EmailAlreadyRegistered()
-        )
-        await tx.run(sql.insert_workspace, workspace_id, request.name)
-        email = request.owner_email.lower()
-        await tx.run(sql.insert_user, user_id, workspace_id, email, password_hash, "owner")
-        await tx.run(
-            sql.insert_api_key, key.id, workspace_id, "owner", key.secret_hash, OWNER_SCOPES
-        )
-        tx.emit(TenantCreated(tenant=tenant))
-    return CreateTenantResponse(
-        tenant=tenant, workspace_id=workspace_id, user_id=user_id, api_key=key.text
-    )
-
-
-async def set_tenant_status(call: Call, request: SetTenantStatusRequest) -> Tenant:
-    """Suspend or reactivate a tenant, and keep who did it and why."""
-    async with call.transaction(tenant_id=request.tenant_id) as tx:
+async def update_tenant(call: Call, request: UpdateTenantRequest) -> Tenant:
+    """The tenant with what is set in the request."""
+    if request.HasField("time_zone"):
+        require_time_zone(request.time_zone)
+    async with call.transaction() as tx:
+        require_etag(request, await lock_tenant(tx, call.tenant_id))
         row = await tx.one(
-            sql.set_status, request.status, missing=TenantNotFound(id=request.tenant_id)
+            sql.update_tenant,
+            request.name if request.HasField("name") else None,
+            request.language if request.HasField("language") else None,
+            request.time_zone if request.HasField("time_zone") else None,
         )
-        await tx.run(
-            sql.insert_status_change, new_id(), request.status, request.reason, call.actor.id
-        )
-        tenant = Tenant(**row)
+        tenant = tenant_of(row)
         tx.emit(TenantUpdated(tenant=tenant))
     return tenant
+
+
+async def delete_tenant(
+    call: Call, request: DeleteTenantRequest, *, settings: CrmSettings
+) -> Tenant:
+    """Stop serving the tenant, and erase it after the time of grace unless it is restored."""
+    async with call.transaction() as tx:
+        tenant = await lock_tenant(tx, call.tenant_id)
+        if request.confirm_name != tenant.name:
+            raise ConfirmationWrong
+        grace = settings.deletion_grace_time
+        return await mark_deleted(tx, tenant, grace, call.actor, request.reason)
+
+
+async def restore_tenant(call: Call, _request: RestoreTenantRequest) -> Tenant:
+    """The tenant as it was before its deletion, served again if it was."""
+    async with call.transaction() as tx:
+        tenant = await lock_tenant(tx, call.tenant_id)
+        if tenant.status != TENANT_STATUS_DELETED or await grace_is_over(tx):
+            raise TenantNotDeleted
+        restored = tenant_of(await tx.one(sql.restore))
+        tx.disarm(PURGE_TIMER, call.tenant_id)
+        await record(tx, restored, "restoration", status_text(restored.status), "", call.actor)
+    return restored

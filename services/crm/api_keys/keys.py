@@ -29,6 +29,11 @@ class NewKey:
     text: str
     secret_hash: bytes
 
+    @property
+    def last_four(self) -> str:
+        """The end of it, by which people tell their keys apart."""
+        return self.text[-4:]
+
 
 def new_key() -> NewKey:
     """A key nobody has seen."""
