@@ -8,8 +8,8 @@ from dishka import Provider, Scope, provide
 from malha.knowledge.v1.commands_pb2 import IndexDocument
 
 from services.kit.ai import AISettings, Embedder, open_embedder
-from services.kit.auth import KeyDirectory
-from services.kit.directory import RemoteKeys
+from services.kit.auth import AccessDirectory
+from services.kit.directory import RemoteAccess
 from services.kit.service import Service
 from services.kit.settings import read_settings
 from services.knowledge import documents, indexing, search
@@ -21,7 +21,7 @@ class KnowledgeProvider(Provider):
     """What the functions of knowledge ask for beyond the kit."""
 
     scope = Scope.APP
-    directory = provide(RemoteKeys, provides=KeyDirectory)
+    directory = provide(RemoteAccess, provides=AccessDirectory)
     store = provide(PgvectorStore, provides=VectorStore)
 
     @provide

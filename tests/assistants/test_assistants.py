@@ -9,22 +9,15 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.empty_pb2 import Empty
 from malha.assistants.v1.assistant_pb2 import Assistant
 from malha.assistants.v1.assistant_service_pb2 import (
-    CreateAssistantRequest,
     DeleteAssistantRequest,
     GetAssistantRequest,
     ListAssistantsRequest,
-    UpdateAssistantRequest,
 )
 from malha.assistants.v1.events_pb2 import AssistantCreated, AssistantDeleted, AssistantUpdated
 
-from services.assistants.assistants.commands import (
-    create_assistant,
-    delete_assistant,
-    update_assistant,
-)
+from services.assistants.assistants.commands import delete_assistant
 from services.assistants.assistants.model import AssistantNotFound, WorkspaceMissing
 from services.assistants.assistants.queries import get_assistant, list_assistants
-from services.assistants.settings import AssistantsSettings
 from services.kit.call import Call
 from services.kit.clock import Clock
 from services.kit.db import Database
@@ -32,22 +25,11 @@ from services.kit.errors import InvalidRequest
 from services.kit.ids import new_id
 from services.kit.testing import service_call
 from tests.assistants.conftest import Emitted, Partner
-
-CLOCK = Clock()
-
-
-async def create(call: Call, name: str = "Lia", **fields: object) -> Assistant:
-    request = CreateAssistantRequest(name=name, **fields)  # type: ignore[arg-type]
-    return await create_assistant(call, request, clock=CLOCK, settings=AssistantsSettings())
-
-
-async def update(call: Call, assistant: Assistant, **fields: object) -> Assistant:
-    request = UpdateAssistantRequest(id=assistant.id, **fields)  # type: ignore[arg-type]
-    return await update_assistant(call, request, clock=CLOCK)
+from tests.assistants.making import create, update
 
 
 async def delete(call: Call, assistant: Assistant) -> Empty:
-    return await delete_assistant(call, DeleteAssistantRequest(id=assistant.id), clock=CLOCK)
+    return await delete_assistant(call, DeleteAssistantRequest(id=assistant.id), clock=Clock())
 
 
 async def read(call: Call, assistant: Assistant) -> Assistant:
@@ -104,9 +86,9 @@ async def test_a_change_that_changes_nothing_makes_no_version(call: Call, emitte
 
 
 async def test_a_refused_change_changes_nothing(call: Call, emitted: Emitted) -> None:
-    assistant = await create(call, max_wait=Duration(seconds=20))
+    assistant = await create(call)
     with pytest.raises(InvalidRequest):
-        await update(call, assistant, quiet_time=Duration(seconds=30))
+        await update(call, assistant, instructions="\0")
     assert await read(call, assistant) == assistant
     assert await emitted(call, AssistantUpdated) == []
 

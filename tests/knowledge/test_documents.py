@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from google.protobuf.empty_pb2 import Empty
-from malha.assistants.v1.assistant_service_pb2 import GetAssistantRequest
 from malha.assistants.v1.events_pb2 import AssistantDeleted
 from malha.knowledge.v1.commands_pb2 import IndexDocument
 from malha.knowledge.v1.document_pb2 import DOCUMENT_STATUS_QUEUED, Document
@@ -20,13 +19,12 @@ from services.kit.call import Call
 from services.kit.clock import Clock
 from services.kit.errors import InvalidRequest, NotFound
 from services.kit.ids import new_id
-from services.kit.testing import FakePeers
 from services.knowledge.documents.commands import create_document, delete_document
 from services.knowledge.documents.events import delete_documents
 from services.knowledge.documents.model import DocumentNotFound
 from services.knowledge.documents.queries import get_document, list_documents
 from tests.knowledge.conftest import Emitted
-from tests.knowledge.library import TEXT, add_document, partner
+from tests.knowledge.library import TEXT, add_document, no_assistants, partner
 
 
 async def test_a_new_document_waits_to_be_indexed(call: Call, emitted: Emitted) -> None:
@@ -59,12 +57,7 @@ async def test_what_is_blank_to_a_reader_is_refused(call: Call, title: str, text
 async def test_an_unknown_assistant_is_refused_with_the_peers_own_reason(
     call: Call, emitted: Emitted
 ) -> None:
-    async def refuse(_request: GetAssistantRequest) -> None:
-        error = NotFound()
-        error.reason = "ASSISTANT_NOT_FOUND"
-        raise error
-
-    mine = partner(call, peers=FakePeers({"AssistantService.GetAssistant": refuse}))
+    mine = partner(call, peers=no_assistants())
     request = CreateDocumentRequest(assistant_id=new_id(), title="Título", text="Texto")
     with pytest.raises(NotFound) as refusal:
         await create_document(mine, request, clock=Clock())

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from malha.knowledge.v1.commands_pb2 import IndexDocument
 from malha.knowledge.v1.document_pb2 import DOCUMENT_STATUS_FAILED, DOCUMENT_STATUS_READY, Document
-from malha.knowledge.v1.document_service_pb2 import DeleteDocumentRequest, GetDocumentRequest
+from malha.knowledge.v1.document_service_pb2 import DeleteDocumentRequest
 from malha.knowledge.v1.events_pb2 import DocumentIndexed
 from numpy.typing import NDArray
 
@@ -22,8 +22,6 @@ from services.kit.db import Database
 from services.kit.ids import new_id
 from services.kit.testing import service_call
 from services.knowledge.documents.commands import delete_document
-from services.knowledge.documents.queries import get_document
-from services.knowledge.indexing.commands import index_document
 from services.knowledge.indexing.events import ask_again
 from services.knowledge.indexing.model import (
     EMBEDDER_REFUSED,
@@ -37,7 +35,7 @@ from services.knowledge.indexing.model import (
 from services.knowledge.stores import MemoryStore, VectorStore
 from services.knowledge.stores.base import Space
 from tests.knowledge.conftest import Emitted
-from tests.knowledge.library import add_document
+from tests.knowledge.library import add_document, index, read
 
 CLOCK = Clock()
 
@@ -60,17 +58,6 @@ class CountingEmbedder(FakeEmbedder):
 @pytest.fixture
 def embedder() -> CountingEmbedder:
     return CountingEmbedder()
-
-
-async def index(
-    call: Call, document: Document, embedder: CountingEmbedder, store: VectorStore
-) -> None:
-    command = IndexDocument(document_id=document.id)
-    await index_document(call, command, embedder=embedder, store=store, clock=CLOCK)
-
-
-async def read(call: Call, document: Document) -> Document:
-    return await get_document(call, GetDocumentRequest(id=document.id))
 
 
 async def due_in(call: Call, document: Document) -> timedelta | None:
@@ -164,8 +151,9 @@ async def test_a_document_deleted_meanwhile_is_left_alone(
     document = await add_document(call)
 
     class DeletingStore(MemoryStore):
-        async def replace(self, call: Call, *arguments: Any) -> None:
+        async def replace(self, call: Call, *arguments: Any) -> bool:
             await delete_document(call, DeleteDocumentRequest(id=document.id))
+            return True
 
     await index(call, document, embedder, DeletingStore())
     await index(call, document, embedder, MemoryStore())

@@ -6,21 +6,26 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from malha.knowledge.v1.commands_pb2 import IndexDocument
+from malha.assistants.v1.assistant_service_pb2 import GetAssistantRequest
 from malha.knowledge.v1.search_service_pb2 import SearchPassagesRequest, SearchPassagesResponse
 
 from services.kit.ai import Embedder
 from services.kit.ai.sentence_encoder import SentenceEncoder
 from services.kit.call import Call
-from services.kit.clock import Clock
 from services.kit.db import Database
+from services.kit.errors import NotFound
 from services.kit.ids import new_id
 from services.kit.testing import service_call
-from services.knowledge.indexing.commands import index_document
 from services.knowledge.search.queries import search_passages
 from services.knowledge.settings import KnowledgeSettings
 from services.knowledge.stores import PgvectorStore
-from tests.knowledge.library import add_document, partner
+from tests.knowledge.library import (
+    add_document,
+    assistants_of,
+    index,
+    no_assistants,
+    partner,
+)
 
 DEMO = Path(__file__).parents[2] / "services/demo/knowledge"
 ASSISTANT = new_id()
@@ -41,13 +46,7 @@ async def shop(database: Database, embedder: Embedder) -> Call:
     for path in sorted(DEMO.glob("*.md")):
         title, _, text = path.read_text().partition("\n")
         document = await add_document(call, title.removeprefix("# "), text, assistant_id=ASSISTANT)
-        await index_document(
-            call,
-            IndexDocument(document_id=document.id),
-            embedder=embedder,
-            store=PgvectorStore(),
-            clock=Clock(),
-        )
+        await index(call, document, embedder, PgvectorStore())
     return call
 
 
@@ -129,10 +128,31 @@ async def test_invisible_characters_change_nothing(shop: Call, embedder: Embedde
     assert list(plain.results[0].passages) == list(hidden.results[0].passages)
 
 
-async def test_another_tenant_or_workspace_finds_nothing(
+async def test_another_tenant_or_workspace_is_told_that_there_is_no_such_assistant(
     shop: Call, embedder: Embedder, other_call: Call
 ) -> None:
-    strangers = (other_call, partner(other_call, shop.workspace_id), partner(shop))
-    for stranger in strangers:
-        response = await search(stranger, embedder, "vocês aceitam pix?")
-        assert list(response.results[0].passages) == []
+    for stranger in (
+        partner(other_call, peers=no_assistants()),
+        partner(other_call, shop.workspace_id, peers=no_assistants()),
+        partner(shop, peers=no_assistants()),
+    ):
+        with pytest.raises(NotFound) as refusal:
+            await search(stranger, embedder, "vocês aceitam pix?")
+        assert refusal.value.reason == "ASSISTANT_NOT_FOUND"
+    response = await search(other_call, embedder, "vocês aceitam pix?")
+    assert list(response.results[0].passages) == []
+
+
+async def test_assistants_is_asked_only_by_a_partner_who_finds_nothing(
+    shop: Call, embedder: Embedder
+) -> None:
+    peers = assistants_of(shop.workspace_id)
+    mine = partner(shop, shop.workspace_id, peers=peers)
+    await search(mine, embedder, "vocês aceitam pix?", "me conta uma piada")
+    assert peers.asked == []
+    response = await search(mine, embedder, "me conta uma piada")
+    assert list(response.results[0].passages) == []
+    assert peers.asked == [("AssistantService.GetAssistant", GetAssistantRequest(id=ASSISTANT))]
+    service = service_call(shop._database, tenant_id=shop.tenant_id, peers=peers)
+    await search(service, embedder, "me conta uma piada")
+    assert len(peers.asked) == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from services.kit.call import Call
@@ -17,7 +19,30 @@ INSERT INTO knowledge.documents (id, workspace_id, assistant_id, title, text, cr
 VALUES ($1, $2, $3, $4, 'x', $5)"""
 
 
-class TestMemoryStore(VectorStoreContract):
+class Revisions(VectorStoreContract):
+    """What a store that has seen a document's later revision does with an earlier one."""
+
+    async def revise(self, call: Call, source: Source) -> None:
+        """What happens before the passages of a later revision are stored."""
+
+    async def test_passages_of_an_earlier_revision_come_too_late(
+        self, store: VectorStore, call: Call
+    ) -> None:
+        before = source()
+        after = replace(before, revision=2)
+        await self.add(call, before)
+        assert await store.replace(call, before, SPACE, [passage("antes", 0)])
+        await self.revise(call, after)
+        assert await store.replace(call, after, SPACE, [passage("depois", 0)])
+        assert not await store.replace(call, before, SPACE, [passage("tarde demais", 0)])
+        [[found]] = await self.search(store, call, before, toward(0))
+        assert found.text == "depois"
+        assert await store.replace(call, after, SPACE, [passage("outra vez", 0)])
+        [[found]] = await self.search(store, call, before, toward(0))
+        assert found.text == "outra vez"
+
+
+class TestMemoryStore(Revisions):
     @pytest.fixture
     def store(self) -> VectorStore:
         return MemoryStore()
@@ -31,7 +56,7 @@ class TestMemoryStore(VectorStoreContract):
         return service_call(None, tenant_id=new_id())
 
 
-class TestPgvectorStore(VectorStoreContract):
+class TestPgvectorStore(Revisions):
     @pytest.fixture
     def store(self) -> VectorStore:
         return PgvectorStore()
@@ -45,6 +70,14 @@ class TestPgvectorStore(VectorStoreContract):
                 source.assistant_id,
                 source.title,
                 Clock().now(),
+            )
+
+    async def revise(self, call: Call, source: Source) -> None:
+        async with call.transaction() as tx:
+            await tx.run(
+                "UPDATE knowledge.documents SET revision = $2 WHERE id = $1",
+                source.document_id,
+                source.revision,
             )
 
     async def test_a_deleted_document_takes_its_passages_along(
@@ -63,5 +96,5 @@ class TestPgvectorStore(VectorStoreContract):
         self, store: VectorStore, call: Call
     ) -> None:
         document = source()
-        await store.replace(call, document, SPACE, [passage("tarde demais", 0)])
+        assert not await store.replace(call, document, SPACE, [passage("tarde demais", 0)])
         assert await self.search(store, call, document, toward(0)) == [[]]

@@ -1,13 +1,23 @@
 -- list_assistants
--- One page, newest first. $2 is the last id already shown. A workspace of '' sees all.
+-- One page, newest first unless turned round. $2 is a part of the name, $3 the last id already shown.
+-- A workspace of '' sees all.
 SELECT id, workspace_id, name, instructions, language, models, quiet_time, max_wait, min_score,
        version, create_time, update_time
   FROM assistants.assistants
  WHERE delete_time IS NULL
    AND ($1::text = '' OR workspace_id = nullif($1::text, '')::uuid)
-   AND ($2::uuid IS NULL OR id < $2)
- ORDER BY id DESC
- LIMIT $3;
+   -- Not LIKE: what is searched for is only text.
+   AND strpos(casefold(name), casefold($2::text)) > 0
+   AND ($3::uuid IS NULL OR id /*dir*/ < $3)
+ ORDER BY id /*dir*/ DESC
+ LIMIT $4;
+
+-- count_assistants
+-- How many there are, in all workspaces unless $1 names one.
+SELECT count(*)
+  FROM assistants.assistants
+ WHERE delete_time IS NULL
+   AND ($1::text = '' OR workspace_id = nullif($1::text, '')::uuid);
 
 -- get_assistant
 -- One assistant. A workspace of '' sees all.

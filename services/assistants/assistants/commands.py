@@ -18,7 +18,9 @@ from services.assistants.assistants.model import (
 from services.assistants.settings import AssistantsSettings
 from services.kit.call import Call
 from services.kit.clock import Clock
+from services.kit.etags import require_etag
 from services.kit.ids import new_id
+from services.kit.limits import keep_within
 from services.kit.sql import load_sql
 
 sql = load_sql(__package__, "assistants.sql")
@@ -32,6 +34,7 @@ async def create_assistant(
         raise WorkspaceMissing
     wanted = Configuration.requested(request, settings.quiet_time)
     async with call.transaction() as tx:
+        await keep_within(tx, "assistants", call.limits.assistants, sql.count_assistants, "")
         row = await tx.one(
             sql.insert_assistant, new_id(), call.workspace_id, clock.now(), *_columns(wanted)
         )
@@ -43,7 +46,10 @@ async def create_assistant(
 async def update_assistant(
     call: Call, request: UpdateAssistantRequest, *, clock: Clock
 ) -> Assistant:
-    """Change what the request sets, as the next version; nothing new makes no version."""
+    """Change what the request sets, as the next version; nothing new makes no version.
+
+    Raises EtagMismatch when the request names a version and another one is current.
+    """
     async with call.transaction() as tx:
         row = await tx.one(
             sql.lock_assistant,
@@ -51,10 +57,12 @@ async def update_assistant(
             call.workspace_id,
             missing=AssistantNotFound(id=request.id),
         )
+        current = assistant_of(row)
+        require_etag(request, current)
         before = Configuration.stored(row)
         wanted = before.changed_by(request)
         if wanted == before:
-            return assistant_of(row)
+            return current
         row = await tx.one(sql.update_assistant, request.id, clock.now(), *_columns(wanted))
         assistant = assistant_of(row)
         tx.emit(AssistantUpdated(assistant=assistant))

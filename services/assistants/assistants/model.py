@@ -14,6 +14,7 @@ from malha.assistants.v1.assistant_service_pb2 import (
 )
 
 from services.kit.errors import InvalidRequest, NotFound
+from services.kit.etags import with_etag
 
 DEFAULT_LANGUAGE = "pt-BR"
 LEAST_WAIT = timedelta(seconds=12)
@@ -45,20 +46,16 @@ class Configuration:
     min_score: float
 
     def __post_init__(self) -> None:
-        if not self.name:
-            raise InvalidRequest([("name", "must not be blank")])
         for field in ("name", "instructions"):
             if "\0" in getattr(self, field):
                 raise InvalidRequest([(field, "must not contain the character U+0000")])
-        if self.max_wait is not None and self.max_wait < self.quiet_time:
-            raise InvalidRequest([("max_wait", "must not be shorter than quiet_time")])
 
     @classmethod
     def requested(cls, request: CreateAssistantRequest, quiet_time: timedelta) -> Configuration:
         """What a new assistant is to be; `quiet_time` counts unless the request has its own."""
         return cls(
-            name=request.name.strip(),
-            instructions=request.instructions.strip(),
+            name=_trimmed(request.name),
+            instructions=_trimmed(request.instructions),
             language=request.language or DEFAULT_LANGUAGE,
             models=tuple(request.models),
             quiet_time=(
@@ -86,7 +83,7 @@ class Configuration:
         changes: dict[str, Any] = {}
         for text in ("name", "instructions"):
             if request.HasField(text):
-                changes[text] = getattr(request, text).strip()
+                changes[text] = _trimmed(getattr(request, text))
         for plain in ("language", "min_score"):
             if request.HasField(plain):
                 changes[plain] = getattr(request, plain)
@@ -98,14 +95,19 @@ class Configuration:
         return replace(self, **changes)
 
 
+def _trimmed(text: str) -> str:
+    # What is nothing but exotic blanks is kept: the contract has found it visible.
+    return text.strip() or text
+
+
 def longest_wait(quiet_time: timedelta) -> timedelta:
     """How long anybody waits at the most, where the business has not said."""
     return max(LEAST_WAIT, QUIET_TIMES_TO_WAIT * quiet_time)
 
 
 def assistant_of(row: Mapping[str, Any]) -> Assistant:
-    """A row as everybody else sees it: with the wait that counts."""
-    columns = dict(row)
-    if columns["max_wait"] is None:
-        columns["max_wait"] = longest_wait(columns["quiet_time"])
-    return Assistant(**columns)
+    """A row as everybody else sees it: with the wait that counts, and its etag."""
+    assistant = Assistant(**row)
+    if row["max_wait"] is None:
+        assistant.max_wait.FromTimedelta(longest_wait(row["quiet_time"]))
+    return with_etag(assistant)

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 
 from malha.knowledge.v1.commands_pb2 import IndexDocument
-from malha.knowledge.v1.document_pb2 import Document
-from malha.knowledge.v1.events_pb2 import DocumentIndexed
 
 from services.kit.ai import Embedder
 from services.kit.ai.base import ProviderMisconfigured, ProviderRefused
@@ -12,12 +10,8 @@ from services.kit.call import Call
 from services.kit.clock import Clock
 from services.kit.sql import load_sql
 from services.knowledge.indexing.chunking import cut
-from services.knowledge.indexing.model import (
-    EMBEDDER_REFUSED,
-    NOTHING_TO_READ,
-    TIMER,
-    fingerprint,
-)
+from services.knowledge.indexing.model import EMBEDDER_REFUSED, Outcome, fingerprint
+from services.knowledge.indexing.outcomes import record
 from services.knowledge.stores.base import NewPassage, Source, Space, VectorStore
 
 sql = load_sql(__package__, "indexing.sql")
@@ -40,32 +34,21 @@ async def index_document(
     try:
         passages = await _embed(embedder, row["title"], texts)
     except (ProviderMisconfigured, ProviderRefused):
-        await _record_failure(call, command.document_id, EMBEDDER_REFUSED, clock)
+        async with call.transaction() as tx:
+            refused = Outcome.failed(EMBEDDER_REFUSED)
+            await record(tx, row["id"], row["revision"], refused, clock.now())
         raise  # Into the dead letters: once the cause is gone, an operator sends it again.
-    source = Source(row["id"], row["assistant_id"], row["workspace_id"], row["title"])
-    await store.replace(call, source, space, passages)
-
-    if not passages:
-        await _record_failure(call, command.document_id, NOTHING_TO_READ, clock)
-        return
+    outcome = Outcome.ready(len(passages), wanted) if passages else Outcome.empty()
+    source = Source(
+        row["id"], row["assistant_id"], row["workspace_id"], row["title"], row["revision"]
+    )
+    if not await store.replace(call, source, space, passages):
+        return  # Deleted or changed meanwhile; a change has sent a command of its own.
     async with call.transaction() as tx:
-        indexed = await tx.maybe(
-            sql.mark_ready, command.document_id, len(passages), wanted, clock.now()
-        )
-        if indexed is not None:
-            tx.disarm(TIMER, command.document_id)
-            tx.emit(DocumentIndexed(document=Document(**indexed)))
+        await record(tx, row["id"], row["revision"], outcome, clock.now())
 
 
 async def _embed(embedder: Embedder, title: str, texts: Sequence[str]) -> list[NewPassage]:
     # With its title: "Sim, em até 30 dias" says little without it.
     vectors = await embedder.embed([f"{title}\n{text}" for text in texts])
     return [NewPassage(text, vector) for text, vector in zip(texts, vectors, strict=True)]
-
-
-async def _record_failure(call: Call, document_id: str, reason: str, clock: Clock) -> None:
-    async with call.transaction() as tx:
-        failed = await tx.maybe(sql.mark_failed, document_id, reason, clock.now())
-        if failed is not None:
-            tx.disarm(TIMER, document_id)
-            tx.emit(DocumentIndexed(document=Document(**failed)))

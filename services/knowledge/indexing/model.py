@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from datetime import timedelta
+
+from malha.knowledge.v1.document_pb2 import DOCUMENT_STATUS_FAILED, DOCUMENT_STATUS_READY
 
 from services.knowledge.indexing import chunking
 from services.knowledge.stores.base import Space
@@ -17,6 +20,32 @@ _FIRST_PAUSE = timedelta(minutes=1)
 NOTHING_TO_READ = "O documento não tem texto além do título."
 EMBEDDER_REFUSED = "O serviço que lê os documentos recusou este texto ou a configuração dele."
 NEVER_FINISHED = "O documento não pôde ser processado depois de várias tentativas."
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How indexing a document ended."""
+
+    status: int
+    failure_reason: str = ""
+    passage_count: int | None = None
+    """None: answers go on using the passages of before."""
+    fingerprint: bytes | None = None
+
+    @classmethod
+    def ready(cls, passage_count: int, fingerprint: bytes) -> Outcome:
+        """Answers can use these passages."""
+        return cls(DOCUMENT_STATUS_READY, "", passage_count, fingerprint)
+
+    @classmethod
+    def empty(cls) -> Outcome:
+        """There is nothing that answers could use, of before neither."""
+        return cls(DOCUMENT_STATUS_FAILED, NOTHING_TO_READ, 0)
+
+    @classmethod
+    def failed(cls, reason: str) -> Outcome:
+        """It could not be read; what was before it stays in use."""
+        return cls(DOCUMENT_STATUS_FAILED, reason)
 
 
 def fingerprint(title: str, text: str, space: Space) -> bytes:

@@ -1,5 +1,7 @@
 """What assistants find."""
 
+from malha.assistants.v1.assistant_service_pb2 import GetAssistantRequest
+from malha.assistants.v1.assistant_service_pb2_grpc import AssistantServiceStub
 from malha.knowledge.v1.search_service_pb2 import (
     Passage,
     QueryResult,
@@ -24,7 +26,10 @@ async def search_passages(
     store: VectorStore,
     settings: KnowledgeSettings,
 ) -> SearchPassagesResponse:
-    """The passages most like each query, among those that are alike enough."""
+    """The passages most like each query, among those that are alike enough.
+
+    A partner or a person who names no assistant of theirs is told so, not that nothing was found.
+    """
     min_score = request.min_score or settings.min_score
     texts = [clean_line(query) for query in request.queries]
     vectors = await embedder.embed(texts)
@@ -36,6 +41,11 @@ async def search_passages(
         limit=request.limit or _DEFAULT_LIMIT,
         min_score=min_score,
     )
+    if not any(found) and call.actor.kind != "service":
+        # Its refusal, ASSISTANT_NOT_FOUND, is ours too. Who finds something has an assistant, and
+        # Malha's own services have asked before: neither waits for this.
+        assistants = call.stub(AssistantServiceStub)
+        await assistants.GetAssistant(GetAssistantRequest(id=request.assistant_id))
     return SearchPassagesResponse(
         results=[
             QueryResult(

@@ -36,6 +36,8 @@ class Source:
     assistant_id: str
     workspace_id: str
     title: str
+    revision: int = 1
+    """Grows with each change of the document."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,10 +74,11 @@ class VectorStore(ABC):
     @abstractmethod
     async def replace(
         self, call: Call, source: Source, space: Space, passages: Sequence[NewPassage]
-    ) -> None:
+    ) -> bool:
         """Put these passages in the place of all that the document had, at once.
 
-        No search sees a part of them. A document that is gone has none.
+        No search sees a part of them. False, and nothing is done, when the document is gone or has
+        a later revision by now.
         """
 
     @abstractmethod

@@ -37,9 +37,13 @@ class MemoryStore(VectorStore):
 
     async def replace(
         self, call: Call, source: Source, space: Space, passages: Sequence[NewPassage]
-    ) -> None:
+    ) -> bool:
+        before = self._shelves.get((call.tenant_id, source.document_id))
+        if before is not None and before.source.revision > source.revision:
+            return False
         named = [(new_id(), passage) for passage in passages]
         self._shelves[call.tenant_id, source.document_id] = _Shelf(source, space, named)
+        return True
 
     async def search(
         self,

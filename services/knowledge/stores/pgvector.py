@@ -41,10 +41,10 @@ class PgvectorStore(VectorStore):
 
     async def replace(
         self, call: Call, source: Source, space: Space, passages: Sequence[NewPassage]
-    ) -> None:
+    ) -> bool:
         async with call.transaction() as tx:
-            if not await tx.value(sql.lock_document, source.document_id):
-                return
+            if not await tx.value(sql.lock_document, source.document_id, source.revision):
+                return False
             await tx.run(sql.delete_passages, source.document_id)
             remaining = enumerate(passages)
             while batch := list(islice(remaining, _BATCH)):
@@ -60,6 +60,7 @@ class PgvectorStore(VectorStore):
                     [passage.text for _, passage in batch],
                     list(_written(passage.vector for _, passage in batch)),
                 )
+        return True
 
     async def search(
         self,
@@ -71,6 +72,8 @@ class PgvectorStore(VectorStore):
         limit: int,
         min_score: float,
     ) -> list[list[FoundPassage]]:
+        # Not `call.all`: planned while no tenant is set, the joins expect one row of each table,
+        # and 10,000 passages take a hundred times as long.
         async with call.transaction() as tx:
             rows = await tx.all(
                 sql.search,

@@ -1,8 +1,10 @@
 -- lock_document
--- Whether the document is still there; nobody else replaces its passages until this commits.
+-- Whether the document is still there as it was read; until this commits nobody else changes it or
+-- replaces its passages.
 SELECT true
   FROM knowledge.documents
  WHERE id = $1
+   AND revision = $2
    FOR UPDATE;
 
 -- delete_passages
