@@ -21,12 +21,14 @@ from malha.processing.v1.conversation_pb2 import (
 )
 from malha.processing.v1.turn_pb2 import Turn
 
+from services.kit.etags import with_etag
+
 Row = Mapping[str, Any]
 
 
 def conversation_of(row: Row) -> Conversation:
     """A conversation with its participant."""
-    return Conversation(
+    conversation = Conversation(
         id=row["id"],
         workspace_id=row["workspace_id"],
         connection_id=row["connection_id"],
@@ -42,7 +44,17 @@ def conversation_of(row: Row) -> Conversation:
         handler=f"HANDLER_{row['handler'].upper()}",
         create_time=row["create_time"],
         last_message_time=row["last_message_time"],
+        update_time=row["update_time"],
     )
+    # Of what an update can change alone: that the customer wrote must not refuse an agent's update.
+    changeable = Conversation(
+        id=conversation.id,
+        status=conversation.status,
+        handler=conversation.handler,
+        update_time=conversation.update_time,
+    )
+    conversation.etag = with_etag(changeable).etag
+    return conversation
 
 
 def protocol_message_of(row: Row) -> Message:

@@ -9,11 +9,9 @@ from malha.ingestion.v1.commands_pb2 import DeliverMessage
 from malha.processing.v1.commands_pb2 import GenerateReply
 
 from services.kit.ai import AISettings
-from services.kit.auth import KeyDirectory
-from services.kit.directory import RemoteKeys
 from services.kit.service import Service
 from services.kit.settings import read_settings
-from services.processing import buffering, conversations, turns
+from services.processing import buffering, conversations, turns, v2
 from services.processing.assistants import Assistants
 from services.processing.settings import ProcessingSettings
 from services.processing.timers import BufferTimers
@@ -24,7 +22,6 @@ class ProcessingProvider(Provider):
     """What this service's functions ask for beyond the kit."""
 
     scope = Scope.APP
-    directory = provide(RemoteKeys, provides=KeyDirectory)
     assistants = provide(Assistants)
     timers = provide(BufferTimers)
 
@@ -43,6 +40,6 @@ SERVICE = Service(
     "processing",
     ProcessingSettings,
     [ProcessingProvider()],
-    [conversations.CONTEXT, buffering.CONTEXT, turns.CONTEXT],
+    [conversations.CONTEXT, v2.CONTEXT, buffering.CONTEXT, turns.CONTEXT],
     sends=(GenerateReply, DeliverMessage),
 )

@@ -32,6 +32,9 @@ class ProcessingSettings(BaseSettings):
     """After how long without an answer a turn fails, and the customer is told so."""
     max_supersedes: int = Field(default=2, ge=0, le=10)
     """How often later messages may make one answer start again."""
+    answer_within: timedelta = Field(default=timedelta(hours=24), gt=timedelta(0))
+    """How long a message is worth an answer by an assistant that was silent: a person had taken
+    over, or the tenant was suspended."""
     flush_concurrency: int = Field(default=8, ge=1, le=64)
     """Buffers that one process hands on at once."""
     poll_interval: timedelta = Field(default=timedelta(milliseconds=50), gt=timedelta(0))

@@ -9,6 +9,7 @@ import redis.asyncio as redis
 
 from services.kit.cache import Cache
 from services.kit.db import Database
+from services.kit.ratelimit import RateLimiter
 from services.processing.timers import BufferTimers
 from tests.conftest import TestTenant
 from tests.processing.stage import Stage
@@ -23,6 +24,7 @@ async def stage(
         await databases("processing"),
         Cache(valkey),
         BufferTimers(valkey),
+        RateLimiter(valkey),
         tenant.id,
         tenant.workspace_id,
     )

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from google.protobuf.message import Message as AnyMessage
 from malha.assistants.v1.assistant_pb2 import Assistant
+from malha.crm.v1.tenant_pb2 import TENANT_STATUS_ACTIVE, Tenant, TenantStatus
 from malha.ingestion.v1.commands_pb2 import DeliverMessage
 from malha.ingestion.v1.delivery_service_pb2 import DeliveryStatus
 from malha.ingestion.v1.events_pb2 import DeliveriesUpdated, DeliveryUpdate
@@ -27,6 +28,8 @@ from malha.message.v1.message_pb2 import (
     Text,
 )
 from malha.processing.v1.commands_pb2 import GenerateReply, InboundMessage, ReceiveMessages
+from malha.processing.v1.conversation_pb2 import Conversation
+from malha.processing.v1.conversation_service_pb2 import UpdateConversationRequest
 from malha.processing.v1.turn_service_pb2 import ClaimReplyRequest, ClaimReplyResponse
 
 from services.kit.ai import LLM
@@ -37,11 +40,14 @@ from services.kit.clock import Clock
 from services.kit.db import Database
 from services.kit.errors import NotFound
 from services.kit.ids import new_id
+from services.kit.limits import UNLIMITED, Limits
 from services.kit.outbox import subject
-from services.kit.testing import FakePeers, service_call
+from services.kit.ratelimit import RateLimiter
+from services.kit.tenants import Tenants
+from services.kit.testing import FakePeers, partner_call, service_call, user_call
 from services.processing.assistants import Assistants
 from services.processing.buffering.flush import Attended, attend
-from services.processing.conversations.commands import receive_messages
+from services.processing.conversations.commands import receive_messages, update_conversation
 from services.processing.settings import ProcessingSettings
 from services.processing.timers import BufferTimers
 from services.processing.turns.commands import claim_reply, generate_reply
@@ -85,6 +91,7 @@ class Stage:
     database: Database
     cache: Cache
     timers: BufferTimers
+    limiter: RateLimiter
     tenant_id: str
     workspace_id: str
     clock: StillClock = field(default_factory=StillClock)
@@ -102,9 +109,12 @@ class Stage:
             {
                 "AssistantService.GetAssistant": self._assistant,
                 "SearchService.SearchPassages": self._search,
+                "TenantService.GetTenant": self._tenant,
             }
         )
         self.assistants = Assistants(self.cache, self.settings)
+        self.tenants = Tenants(self.cache)
+        self.tenant_status = TENANT_STATUS_ACTIVE
         self.passages = [
             Passage(id=new_id(), title="Trocas", text="Em até 30 dias.", score=0.8),
         ]
@@ -117,6 +127,26 @@ class Stage:
             workspace_id=self.workspace_id,
             peers=self.peers,
             **more,
+        )
+
+    def partner(self, workspace_id: str | None = None, limits: Limits = UNLIMITED) -> Call:
+        """A call by API key."""
+        return partner_call(
+            self.database,
+            tenant_id=self.tenant_id,
+            workspace_id=self.workspace_id if workspace_id is None else workspace_id,
+            peers=self.peers,
+            limits=limits,
+        )
+
+    def person(self) -> Call:
+        """A call of somebody who is signed in."""
+        return user_call(
+            self.database,
+            tenant_id=self.tenant_id,
+            workspace_id=self.workspace_id,
+            user_id=new_id(),
+            peers=self.peers,
         )
 
     def text(self, words: str = "oi", sender: str = "5511987654321", **more: Any) -> InboundMessage:
@@ -183,6 +213,7 @@ class Stage:
             conversation_id or (await self.conversation())["id"],
             self.clock.now(),
             self.assistants,
+            self.tenants,
             self.settings,
         )
 
@@ -198,6 +229,7 @@ class Stage:
             self.call(),
             command,
             assistants=self.assistants,
+            tenants=self.tenants,
             models=OneModel(llm or self.llm),
             clock=self.clock,
             settings=self.settings,
@@ -214,8 +246,15 @@ class Stage:
             self.call(),
             ClaimReplyRequest(turn_id=delivery.turn_id, message_id=delivery.message.id),
             timers=self.timers,
+            tenants=self.tenants,
             clock=self.clock,
+            settings=self.settings,
         )
+
+    async def become(self, status: TenantStatus) -> None:
+        """Operators suspend the tenant or serve it again, and this process hears of it."""
+        self.tenant_status = status
+        await self.tenants.forget(self.tenant_id)
 
     async def deliver(
         self, *news: tuple[str, int], reason: str = "", external_id: str = ""
@@ -232,7 +271,25 @@ class Stage:
             for id, status in news
         ]
         await apply_deliveries(
-            self.call(), DeliveriesUpdated(updates=updates), timers=self.timers, clock=self.clock
+            self.call(),
+            DeliveriesUpdated(updates=updates),
+            timers=self.timers,
+            clock=self.clock,
+            settings=self.settings,
+        )
+
+    async def update(
+        self, *, handler: Any = None, status: Any = None, etag: str = "", call: Call | None = None
+    ) -> Conversation:
+        """Somebody changes the one conversation."""
+        return await update_conversation(
+            call or self.partner(),
+            UpdateConversationRequest(
+                id=(await self.conversation())["id"], handler=handler, status=status, etag=etag
+            ),
+            timers=self.timers,
+            clock=self.clock,
+            settings=self.settings,
         )
 
     async def rows(self, query: str, *args: Any) -> list[Any]:
@@ -290,6 +347,9 @@ class Stage:
         if request.id != self.assistant.id:
             raise NotFound
         return self.assistant
+
+    async def _tenant(self, request: Any) -> Tenant:
+        return Tenant(id=self.tenant_id, status=self.tenant_status)
 
     async def _search(self, request: SearchPassagesRequest) -> SearchPassagesResponse:
         results = [QueryResult(query=query, passages=self.passages) for query in request.queries]

@@ -10,9 +10,11 @@ from typing import Any
 
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from malha.crm.v1.tenant_pb2 import TENANT_STATUS_ACTIVE, TENANT_STATUS_SUSPENDED
 from malha.ingestion.v1.commands_pb2 import DeliverMessage
 from malha.ingestion.v1.delivery_service_pb2 import DeliveryStatus
 from malha.processing.v1.commands_pb2 import GenerateReply
+from malha.processing.v1.conversation_pb2 import HANDLER_ASSISTANT, HANDLER_PERSON
 from malha.processing.v1.events_pb2 import TurnOpened
 
 from services.kit.ai.answers import Draft
@@ -36,8 +38,13 @@ generate = st.tuples(
 )
 deliver = st.tuples(st.just("claim"), st.integers(0, 3))
 report = st.tuples(st.just("report"), st.integers(0, 5))
+change = st.tuples(
+    st.sampled_from(["take over", "hand back", "hand back", "suspend", "serve", "serve"]),
+    st.just(0),
+)
 steps = st.lists(
-    st.lists(st.one_of(say, say, wait, look, look, generate, generate, deliver, deliver, report),
+    st.lists(st.one_of(say, say, wait, look, look, generate, generate, deliver, deliver, report,
+                       change),
              min_size=1, max_size=4),
     max_size=30,
 )  # fmt: skip
@@ -71,6 +78,8 @@ class Play:
         self.said: dict[str, str] = {}
         self.granted: defaultdict[str, set[str]] = defaultdict(set)
         self.texts: dict[str, str] = {}
+        self.left: set[str] = set()
+        """Messages that the provider took: ingestion asks about them no more."""
         self.thinking: list[tuple[asyncio.Event, asyncio.Task[None]]] = []
 
     async def do(self, step: str, which: int) -> None:
@@ -99,13 +108,19 @@ class Play:
             await self.finish()
         elif step == "claim":
             delivery = _newest(await stage.sent(DeliverMessage), which)
-            if delivery and (await stage.claim(delivery)).granted:
-                self.granted[delivery.turn_id].add(delivery.message.id)
-                self.texts[delivery.turn_id] = delivery.message.content.text.text
+            if delivery and delivery.message.id not in self.left:
+                await self._claim(delivery)
         elif step == "report":
             message_id = _newest(self._claimed(), which // 3)
             if message_id:
+                self.left.add(message_id)
                 await stage.deliver((message_id, FATES[which % 3]))
+        elif step in ("take over", "hand back"):
+            person = step == "take over"
+            await stage.update(handler=HANDLER_PERSON if person else HANDLER_ASSISTANT)
+        elif step in ("suspend", "serve"):
+            suspend = step == "suspend"
+            await stage.become(TENANT_STATUS_SUSPENDED if suspend else TENANT_STATUS_ACTIVE)
 
     async def finish(self) -> None:
         """The models that were still thinking come to an end."""
@@ -118,6 +133,8 @@ class Play:
         """Let time pass with nothing going wrong any more."""
         stage = self.stage
         await self.finish()
+        await self.do("serve", 0)
+        await self.do("hand back", 0)
         for _ in range(20):
             stage.clock.pass_(seconds=61)
             await self.do("attend", 0)
@@ -126,10 +143,26 @@ class Play:
             for which in range(3):
                 await self.do("claim", which)
             for id in self._claimed():
+                self.left.add(id)
                 await stage.deliver((id, DeliveryStatus.DELIVERY_STATUS_READ))
             if await stage.timer() is None:
                 return
         raise AssertionError("something still waits")
+
+    async def _claim(self, delivery: DeliverMessage) -> None:
+        id, granted = delivery.message.id, self.granted[delivery.turn_id]
+        claim = await self.stage.claim(delivery)
+        if id in self.left:
+            return
+        if claim.granted:
+            granted.add(id)
+            self.texts[delivery.turn_id] = delivery.message.content.text.text
+        else:
+            # The provider kept it waiting, and now it does not leave.
+            granted.discard(id)
+            await self.stage.deliver(
+                (id, DeliveryStatus.DELIVERY_STATUS_CANCELLED), reason=claim.reason
+            )
 
     async def _generate(self, command: GenerateReply, model: Repeats) -> None:
         with suppress(Died):
@@ -184,7 +217,7 @@ def _newest(items: list[Any], which: int) -> Any:
     ]
 )
 async def test_in_any_order(stage: Stage, script: list[list[tuple[str, int]]]) -> None:
-    stage = Stage(stage.database, stage.cache, stage.timers, new_id(), new_id())
+    stage = Stage(stage.database, stage.cache, stage.timers, stage.limiter, new_id(), new_id())
     play = Play(stage)
     try:
         for together in script:
@@ -203,12 +236,21 @@ async def _check(play: Play) -> None:
     assert {row["id"] for row in inbound} == set(play.said), "no message is lost or doubled"
     assert all(row["turn_id"] and not row["waits"] for row in inbound), "each is in one turn"
 
+    turns = {turn["id"]: turn for turn in await stage.turns()}
     told: dict[str, str] = {}
     for opened in await stage.emitted(TurnOpened):
         for id in opened.turn.message_ids:
-            assert told.setdefault(id, opened.turn.id) == opened.turn.id, "and never in another"
+            before = turns[told.setdefault(id, opened.turn.id)]
+            assert before["id"] == opened.turn.id or before["status"] == "cancelled", (
+                "and never in another, unless that one never answered"
+            )
+            told[id] = opened.turn.id
 
-    for turn in await stage.turns():
+    for turn in turns.values():
+        if turn["status"] == "cancelled":
+            assert not play.granted[turn["id"]], "nothing leaves after a person took over"
+            assert not [row for row in inbound if row["turn_id"] == turn["id"]]
+            continue
         assert len(play.granted[turn["id"]]) == 1, "one answer leaves for each turn"
         if turn["status"] == "failed":
             assert turn["failure_reason"] == "NO_ANSWER_IN_TIME"

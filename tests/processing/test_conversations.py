@@ -28,7 +28,8 @@ from malha.processing.v1.conversation_service_pb2 import (
 from services.kit.auth import Actor
 from services.kit.call import Call
 from services.kit.ids import new_id
-from services.processing.conversations.commands import ConversationNotFound, send_message
+from services.processing.conversations.changes import ConversationNotFound
+from services.processing.conversations.commands import send_message
 from services.processing.conversations.events import ask_delivery_again
 from services.processing.conversations.queries import (
     TimelineNotFound,
@@ -55,7 +56,7 @@ async def _send(stage: Stage, text: str, kind: str = "api_key", request_id: str 
     request = SendMessageRequest(
         conversation_id=(await stage.conversation())["id"], text=text, request_id=request_id
     )
-    return await send_message(_call(stage, kind), request, clock=stage.clock)
+    return await send_message(_call(stage, kind), request, limiter=stage.limiter, clock=stage.clock)
 
 
 async def test_conversations_are_listed_by_activity_page_by_page(stage: Stage) -> None:
@@ -99,7 +100,9 @@ async def test_messages_are_listed_newest_first(stage: Stage) -> None:
 async def test_other_tenants_and_workspaces_find_nothing(stage: Stage) -> None:
     await stage.say()
     id = (await stage.conversation())["id"]
-    other_tenant = Stage(stage.database, stage.cache, stage.timers, new_id(), stage.workspace_id)
+    other_tenant = Stage(
+        stage.database, stage.cache, stage.timers, stage.limiter, new_id(), stage.workspace_id
+    )
     for call in (_call(other_tenant), _call(stage, workspace_id=new_id())):
         assert not (await list_conversations(call, ListConversationsRequest())).conversations
         with pytest.raises(ConversationNotFound):
@@ -108,7 +111,10 @@ async def test_other_tenants_and_workspaces_find_nothing(stage: Stage) -> None:
             await list_messages(call, ListMessagesRequest(conversation_id=id))
         with pytest.raises(ConversationNotFound):
             await send_message(
-                call, SendMessageRequest(conversation_id=id, text="x"), clock=stage.clock
+                call,
+                SendMessageRequest(conversation_id=id, text="x"),
+                limiter=stage.limiter,
+                clock=stage.clock,
             )
     assert (await get_conversation(_call(stage), GetConversationRequest(id=id))).id == id
 

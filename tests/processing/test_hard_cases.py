@@ -97,10 +97,10 @@ async def test_a_request_id_belongs_to_one_conversation(stage: Stage) -> None:
     request = SendMessageRequest(
         conversation_id=first["id"], text="Seu pedido saiu.", request_id=request_id
     )
-    await send_message(call, request, clock=stage.clock)
+    await send_message(call, request, limiter=stage.limiter, clock=stage.clock)
     request.conversation_id = second["id"]
     with pytest.raises(RequestIdReused):
-        await send_message(call, request, clock=stage.clock)
+        await send_message(call, request, limiter=stage.limiter, clock=stage.clock)
 
 
 async def test_a_clock_ahead_of_ours_does_not_reorder_a_conversation(stage: Stage) -> None:

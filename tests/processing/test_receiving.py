@@ -126,7 +126,7 @@ async def test_two_known_people_become_one_and_one_burst_stays_one(stage: Stage)
 
 
 async def test_the_same_person_at_two_tenants_never_mixes(stage: Stage) -> None:
-    other = Stage(stage.database, stage.cache, stage.timers, new_id(), new_id())
+    other = Stage(stage.database, stage.cache, stage.timers, stage.limiter, new_id(), new_id())
     other.connection_id = stage.connection_id
     same = "wamid.same"
     await asyncio.gather(

@@ -67,6 +67,7 @@ async def test_without_valkey_messages_are_stored_and_answered_all_the_same(
         (await stage.conversation())["id"],
         timers=stage.timers,
         assistants=stage.assistants,
+        tenants=stage.tenants,
         clock=stage.clock,
         settings=stage.settings,
     )
@@ -86,6 +87,7 @@ async def test_two_processes_that_poll_hand_each_buffer_on_once(
             database=stage.database,
             peers=cast(Peers, stage.peers),
             assistants=stage.assistants,
+            tenants=stage.tenants,
             clock=stage.clock,
             settings=stage.settings,
         )

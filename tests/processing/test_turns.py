@@ -295,7 +295,7 @@ async def test_long_conversations_are_summed_up(stage: Stage) -> None:
 async def test_another_tenant_cannot_claim(stage: Stage) -> None:
     await stage.say()
     delivery = await stage.reply()
-    other = Stage(stage.database, stage.cache, stage.timers, new_id(), new_id())
+    other = Stage(stage.database, stage.cache, stage.timers, stage.limiter, new_id(), new_id())
     claim = await other.claim(delivery)
     assert (claim.granted, claim.reason) == (False, "TURN_ENDED")
     assert (await stage.messages("direction = 'outbound'"))[0]["status"] == "pending"

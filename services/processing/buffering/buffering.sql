@@ -85,6 +85,13 @@ SELECT turn.*,
        (SELECT id FROM cancelled) AS cancelled_id
   FROM turn;
 
+-- leave_unanswered
+-- Lets what waits in conversation $1 wait no more.
+WITH buffer AS (
+  DELETE FROM processing.buffers WHERE conversation_id = $1
+)
+UPDATE processing.messages SET waits = false WHERE conversation_id = $1 AND waits;
+
 -- ask_again
 -- Notes that somebody was asked again, at $2, to carry a turn on.
 UPDATE processing.turns SET asked_time = $2 WHERE id = $1;

@@ -14,6 +14,7 @@ from services.kit.errors import AppError
 from services.kit.ids import new_id
 from services.kit.log import get_logger
 from services.kit.peers import Peers
+from services.kit.tenants import Tenants
 from services.processing.assistants import Assistants
 from services.processing.buffering.flush import attend
 from services.processing.buffering.model import Act
@@ -33,11 +34,12 @@ async def watch_conversation(
     *,
     timers: BufferTimers,
     assistants: Assistants,
+    tenants: Tenants,
     clock: Clock,
     settings: ProcessingSettings,
 ) -> None:
     """Look after a conversation in which something waits or is open."""
-    attended = await attend(call, conversation_id, clock.now(), assistants, settings)
+    attended = await attend(call, conversation_id, clock.now(), assistants, tenants, settings)
     if attended.act in (Act.OPEN, Act.SUPERSEDE):
         buffers_recovered.inc()
         place = Place(call.tenant_id, call.workspace_id, conversation_id)
@@ -51,6 +53,7 @@ async def poll_buffers(
     database: Database,
     peers: Peers,
     assistants: Assistants,
+    tenants: Tenants,
     clock: Clock,
     settings: ProcessingSettings,
 ) -> None:
@@ -70,7 +73,7 @@ async def poll_buffers(
         with structlog.contextvars.bound_contextvars(tenant=place.tenant_id):
             try:
                 attended = await attend(
-                    call, place.conversation_id, clock.now(), assistants, settings
+                    call, place.conversation_id, clock.now(), assistants, tenants, settings
                 )
             except AppError as error:
                 # The lease ends, and the buffer is claimed again.

@@ -19,6 +19,7 @@ from services.kit.db import Transaction
 from services.kit.ids import new_id
 from services.kit.log import get_logger
 from services.kit.sql import load_sql
+from services.kit.tenants import Tenants
 from services.processing.assistants import Assistants
 from services.processing.buffering.model import (
     Act,
@@ -38,6 +39,7 @@ from services.processing.telemetry import (
 )
 from services.processing.timers import WATCH
 from services.processing.turns.replies import apologise, deliver_again
+from services.processing.turns.silence import may_speak, put_back
 
 log = get_logger(__name__)
 sql = load_sql(__package__, "buffering.sql")
@@ -59,9 +61,11 @@ async def attend(
     conversation_id: str,
     now: datetime,
     assistants: Assistants,
+    tenants: Tenants,
     settings: ProcessingSettings,
 ) -> Attended:
     """Do what a conversation needs now."""
+    served = await may_speak(call, tenants)
     async with call.transaction() as tx:
         conversation = await tx.maybe(sql.lock_conversation, conversation_id)
         if conversation is None:
@@ -72,6 +76,8 @@ async def attend(
         if waiting and conversation["handler"] == "person":
             await take_over(tx, conversation_id, now)  # Its connection lost its assistant.
             state, waiting = {**state, "turn_id": None}, None
+        if not served:
+            return await _keep_silent(tx, conversation_id, state, waiting, now, settings)
         step = next_step(
             now, waiting, _open_turn(state), state["claimed_asked_time"], patience_of(settings)
         )
@@ -99,6 +105,26 @@ async def attend(
             tx.disarm(WATCH, conversation_id)
     early = waiting is not None and waiting.due_time > now
     return Attended(step.act, message_ids, waiting.due_time if waiting and early else None)
+
+
+async def _keep_silent(
+    tx: Transaction,
+    conversation_id: str,
+    state: Mapping[str, Any],
+    waiting: Waiting | None,
+    now: datetime,
+    settings: ProcessingSettings,
+) -> Attended:
+    put_back_now = state["turn_id"] is not None and await put_back(tx, state["turn_id"], now)
+    if waiting is not None and waiting.due_time + settings.answer_within < now:
+        dropped = await tx.run(sql.leave_unanswered, conversation_id)
+        log.info("left unanswered", conversation=conversation_id, messages=dropped)
+        waiting, put_back_now = None, False
+    if waiting is not None or put_back_now or state["claimed_id"] is not None:
+        tx.arm(WATCH, conversation_id, now + settings.ask_again_after)
+    else:
+        tx.disarm(WATCH, conversation_id)
+    return Attended(Act.REST)
 
 
 def patience_of(settings: ProcessingSettings) -> Patience:

@@ -15,9 +15,13 @@ from malha.processing.v1.conversation_pb2 import (
     MESSAGE_STATUS_PENDING,
     MESSAGE_STATUS_RECEIVED,
     MESSAGE_STATUS_SENT,
+    Conversation,
     ConversationMessage,
 )
-from malha.processing.v1.conversation_service_pb2 import SendMessageRequest
+from malha.processing.v1.conversation_service_pb2 import (
+    SendMessageRequest,
+    UpdateConversationRequest,
+)
 from malha.processing.v1.events_pb2 import (
     ConversationOpened,
     MessageReceived,
@@ -27,11 +31,13 @@ from malha.processing.v1.events_pb2 import (
 from services.kit.call import Call
 from services.kit.clock import Clock
 from services.kit.db import Record, Transaction
-from services.kit.errors import Aborted, AlreadyExists, AppError, NotFound
+from services.kit.errors import Aborted, AlreadyExists, AppError, ResourceExhausted
 from services.kit.ids import new_id
+from services.kit.ratelimit import RateLimiter
 from services.kit.sql import load_sql
 from services.processing.assistants import Assistants, Timing
-from services.processing.conversations.handover import take_over
+from services.processing.conversations.changes import ConversationNotFound, change
+from services.processing.conversations.handover import take_over, tell_update
 from services.processing.conversations.model import (
     Identifiers,
     customer_of,
@@ -51,12 +57,12 @@ _DELIVERY_CHECK = timedelta(seconds=60)
 _UNITE_ATTEMPTS = 5
 
 
-class ConversationNotFound(NotFound):
-    """No conversation has the id {id}."""
-
-
 class RequestIdReused(AlreadyExists):
     """The request id {request_id} sent a message to another conversation."""
+
+
+class MessageLimitReached(ResourceExhausted):
+    """The plan permits {limit} messages a minute."""
 
 
 class PersonNotSettled(Aborted):
@@ -118,10 +124,25 @@ async def receive_messages(
             raise failure from None
 
 
+async def update_conversation(
+    call: Call,
+    request: UpdateConversationRequest,
+    *,
+    timers: BufferTimers,
+    clock: Clock,
+    settings: ProcessingSettings,
+) -> Conversation:
+    """Settle a conversation or open it again, hand it to a person or back to the assistant."""
+    async with call.transaction() as tx:
+        return await change(tx, call, request, timers, clock.now(), settings)
+
+
 async def send_message(
-    call: Call, request: SendMessageRequest, *, clock: Clock
+    call: Call, request: SendMessageRequest, *, limiter: RateLimiter, clock: Clock
 ) -> ConversationMessage:
     """Send a text of the business to the customer, once for each request id."""
+    if (beyond := await _beyond_the_plan(call, limiter)) is not None:
+        return await _sent_before(call, request, beyond)
     now = clock.now()
     person = call.actor.kind == "user"
     async with call.transaction() as tx:
@@ -158,8 +179,8 @@ async def send_message(
                 missing=RequestIdReused(request_id=request.request_id),
             )
             return message_of(sent)
-        if person:
-            await take_over(tx, conversation["id"], now)
+        if person and await take_over(tx, conversation["id"], now):
+            await tell_update(tx, conversation["id"])
         tx.send(DeliverMessage(message=message), key=conversation["id"])
         tx.emit(
             MessageStatusChanged(
@@ -169,6 +190,28 @@ async def send_message(
             )
         )
         tx.arm("message", message.id, now + _DELIVERY_CHECK)
+        return message_of(row)
+
+
+async def _beyond_the_plan(call: Call, limiter: RateLimiter) -> MessageLimitReached | None:
+    limit = call.limits.messages_per_minute
+    if call.actor.kind == "service" or not limit:
+        return None
+    window = await limiter.spend(call.tenant_id, "messages", 1, limit)
+    return None if window.granted else MessageLimitReached(limit=limit, retry_after=window.reset)
+
+
+async def _sent_before(
+    call: Call, request: SendMessageRequest, beyond: MessageLimitReached
+) -> ConversationMessage:
+    if not request.request_id:
+        raise beyond
+    async with call.transaction() as tx:
+        # A repetition sends nothing, so no limit keeps it from its answer.
+        conversation = await tx.one(
+            sql.conversation, request.conversation_id, call.workspace_id, missing=beyond
+        )
+        row = await tx.one(sql.sent_before, request.request_id, conversation["id"], missing=beyond)
         return message_of(row)
 
 
@@ -232,7 +275,7 @@ async def _store(tx: Transaction, item: _Incoming, now: datetime) -> Record | No
             break
         # The payload names two people we took for different ones, or somebody else is storing one.
         united = await tx.all(
-            sql.unite, item.message.channel_id, item.identifiers.kinds, item.identifiers.values
+            sql.unite, item.message.channel_id, item.identifiers.kinds, item.identifiers.values, now
         )
         ended = [*ended, *(conversation["id"] for conversation in united)]
     else:
@@ -243,14 +286,19 @@ async def _store(tx: Transaction, item: _Incoming, now: datetime) -> Record | No
     if ended:
         due = await tx.value(sql.adopt, row["conversation_id"], ended)
         row = {**row, "due_time": due or row["due_time"]}
+        for id in ended:
+            await tell_update(tx, id, correlation_id=item.correlation_id)
+    handed = row["handed"]
     if item.echo and not item.late:
-        await take_over(tx, row["conversation_id"], now)
+        handed = await take_over(tx, row["conversation_id"], now)
     if row["opened"]:
         conversation = await tx.one(sql.conversation, row["conversation_id"], _ANY_WORKSPACE)
         tx.emit(
             ConversationOpened(conversation=conversation_of(conversation)),
             correlation_id=item.correlation_id,
         )
+    elif handed:
+        await tell_update(tx, row["conversation_id"], correlation_id=item.correlation_id)
     return row
 
 

@@ -45,10 +45,10 @@ WITH known AS (
 ), conversation AS (
   INSERT INTO processing.conversations AS c
     (workspace_id, connection_id, channel, participant_id, assistant_id, handler,
-     create_time, last_message_time)
+     create_time, update_time, last_message_time)
   SELECT $2::uuid, $3::uuid, $4::text, settled.id, $9::uuid,
          (CASE WHEN $9::uuid IS NULL THEN 'person' ELSE 'assistant' END)::processing.handler,
-         $18::timestamptz, $14::timestamptz
+         $18::timestamptz, $18::timestamptz, $14::timestamptz
     FROM settled
   ON CONFLICT (tenant_id, connection_id, participant_id) DO UPDATE
     SET status = 'open',
@@ -58,8 +58,16 @@ WITH known AS (
         handler = CASE WHEN $10 = 'outbound'::processing.direction THEN c.handler
                        WHEN excluded.assistant_id IS NULL THEN 'person'
                        WHEN c.status = 'resolved' OR c.assistant_id IS NULL THEN 'assistant'
-                       ELSE c.handler END
-  RETURNING c.id, c.handler, coalesce(old.status = 'resolved', true) AS opened
+                       ELSE c.handler END,
+        update_time = CASE WHEN c.status = 'resolved' THEN $18::timestamptz
+                           WHEN $10 = 'outbound'::processing.direction THEN c.update_time
+                           WHEN excluded.assistant_id IS NULL AND c.handler = 'assistant'
+                             OR excluded.assistant_id IS NOT NULL AND c.assistant_id IS NULL
+                                AND c.handler = 'person'
+                           THEN $18::timestamptz
+                           ELSE c.update_time END
+  RETURNING c.id, c.handler, coalesce(old.status = 'resolved', true) AS opened,
+            coalesce(old.handler <> c.handler, false) AS handed
 ), message AS (
   INSERT INTO processing.messages
     (id, conversation_id, connection_id, external_id, direction, author, status, content,
@@ -85,7 +93,7 @@ WITH known AS (
 )
 SELECT EXISTS (SELECT FROM person) AS fresh, EXISTS (SELECT FROM settled) AS settled,
        message.id IS NOT NULL AS stored, conversation.id AS conversation_id,
-       conversation.opened, buffer.due_time
+       conversation.opened, conversation.handed, buffer.due_time
   FROM (VALUES (1)) AS always
   LEFT JOIN conversation ON true
   LEFT JOIN message ON true
@@ -93,7 +101,7 @@ SELECT EXISTS (SELECT FROM person) AS fresh, EXISTS (SELECT FROM settled) AS set
 
 -- unite
 -- Makes one person, the one known first, of all who have one of these identifiers on a connection.
--- $1 connection, $2 and $3 kinds and identifiers. Returns the conversations that end by it.
+-- $1 connection, $2 and $3 kinds and identifiers, $4 now. Returns the conversations that end by it.
 WITH people AS (
   SELECT DISTINCT i.participant_id AS id
     FROM unnest($2::text[], $3::text[]) AS said (kind, identifier)
@@ -110,7 +118,7 @@ WITH people AS (
   UPDATE processing.participants p SET merged_into = survivor.id
     FROM survivor WHERE p.id IN (SELECT id FROM others)
 )
-UPDATE processing.conversations SET status = 'resolved'
+UPDATE processing.conversations SET status = 'resolved', update_time = $4
  WHERE participant_id IN (SELECT id FROM others)
 RETURNING id;
 
@@ -134,10 +142,14 @@ RETURNING due_time;
 -- take_over
 -- Hands a conversation to a person at $2: what waits is theirs, and no answer leaves any more.
 WITH conversation AS (
-  UPDATE processing.conversations SET handler = 'person' WHERE id = $1 RETURNING id
+  UPDATE processing.conversations
+     SET handler = 'person',
+         update_time = CASE WHEN handler = 'person' THEN update_time ELSE $2::timestamptz END
+   WHERE id = $1
+  RETURNING id, old.handler <> handler AS changed
 ), turn AS (
   UPDATE processing.turns SET status = 'cancelled', failure_reason = 'PERSON_TOOK_OVER',
-         end_time = $2
+         end_time = $2::timestamptz
     FROM conversation
    WHERE conversation_id = conversation.id AND status IN ('generating', 'ready')
   RETURNING reply_message_id
@@ -146,10 +158,46 @@ WITH conversation AS (
 ), left_to_the_person AS (
   UPDATE processing.messages SET waits = false
     FROM conversation WHERE conversation_id = conversation.id AND waits
+), reply AS (
+  UPDATE processing.messages m SET status = 'cancelled', failure_reason = 'PERSON_TOOK_OVER'
+    FROM turn WHERE m.id = turn.reply_message_id AND m.status = 'pending'
+  RETURNING m.id
 )
-UPDATE processing.messages m SET status = 'cancelled', failure_reason = 'PERSON_TOOK_OVER'
-  FROM turn WHERE m.id = turn.reply_message_id AND m.status = 'pending'
-RETURNING m.id;
+SELECT changed, (SELECT id FROM reply) AS cancelled_id FROM conversation;
+
+-- unanswered
+-- What was said in conversation $1 at $2 or later, since a person or partner last wrote, and is in
+-- no turn; a turn that was cancelled never answered.
+SELECT m.id, m.content
+  FROM processing.messages m
+  LEFT JOIN processing.turns t ON t.tenant_id = m.tenant_id AND t.id = m.turn_id
+ WHERE m.conversation_id = $1 AND m.direction = 'inbound' AND m.message_time >= $2
+   AND (m.turn_id IS NULL OR t.status = 'cancelled')
+   AND m.id > coalesce((SELECT id FROM processing.messages
+                         WHERE conversation_id = $1 AND author IN ('person', 'api')
+                           AND status NOT IN ('cancelled', 'failed')
+                         ORDER BY id DESC LIMIT 1),
+                       '00000000-0000-0000-0000-000000000000')
+ ORDER BY m.id;
+
+-- hand_back
+-- Hands conversation $1 to its assistant at $2: messages $3 wait again, due at once if $4.
+WITH conversation AS (
+  UPDATE processing.conversations
+     SET handler = 'assistant',
+         update_time = CASE WHEN handler = 'assistant' THEN update_time ELSE $2::timestamptz END
+   WHERE id = $1
+  RETURNING id
+), waiting AS (
+  UPDATE processing.messages SET waits = true, turn_id = NULL WHERE id = ANY($3::uuid[])
+)
+INSERT INTO processing.buffers AS b (conversation_id, first_time, due_time, flush_reason)
+SELECT id, $2::timestamptz, $2::timestamptz, 'quiet' FROM conversation WHERE $4::boolean
+ON CONFLICT (tenant_id, conversation_id) DO UPDATE SET due_time = excluded.due_time;
+
+-- set_status
+-- Settles a conversation or opens it again, at $3.
+UPDATE processing.conversations SET status = $2, update_time = $3 WHERE id = $1;
 
 -- send
 -- Stores a message of the business once for a request id: $1 id, $2 conversation, $3 request,
@@ -178,33 +226,73 @@ SELECT * FROM processing.messages WHERE id = $1 AND status = 'pending' AND turn_
 -- conversation
 -- One conversation of workspace $2 ('' for any) with its participant.
 SELECT c.id, c.workspace_id, c.connection_id, c.channel, c.assistant_id, c.status, c.handler,
-       c.create_time, c.last_message_time, c.participant_id,
+       c.create_time, c.last_message_time, c.update_time, c.participant_id,
        p.display_name, p.identifier, p.kind
   FROM processing.conversations c
   JOIN processing.participants p ON p.tenant_id = c.tenant_id AND p.id = c.participant_id
  WHERE c.id = $1 AND ($2 = '' OR c.workspace_id = nullif($2, '')::uuid);
 
--- list_conversations
--- One page, most recently active first. $1 workspace, $2 status, $3 connection (NULL for any),
--- $4 and $5 the last activity and id already shown, $6 the page's size.
+-- lock_conversation
+-- The same, and nobody else changes it, what waits in it or its turn until this commits.
 SELECT c.id, c.workspace_id, c.connection_id, c.channel, c.assistant_id, c.status, c.handler,
-       c.create_time, c.last_message_time, c.participant_id,
+       c.create_time, c.last_message_time, c.update_time, c.participant_id,
        p.display_name, p.identifier, p.kind
   FROM processing.conversations c
   JOIN processing.participants p ON p.tenant_id = c.tenant_id AND p.id = c.participant_id
- WHERE ($1 = '' OR c.workspace_id = nullif($1, '')::uuid)
-   AND ($2::processing.conversation_status IS NULL OR c.status = $2)
-   AND ($3::uuid IS NULL OR c.connection_id = $3)
-   AND ($4::timestamptz IS NULL OR (c.last_message_time, c.id) < ($4, $5::uuid))
- ORDER BY c.last_message_time DESC, c.id DESC
- LIMIT $6;
+ WHERE c.id = $1 AND ($2 = '' OR c.workspace_id = nullif($2, '')::uuid)
+   FOR NO KEY UPDATE OF c;
+
+-- list_conversations
+-- One page by activity. $1 workspace ('' for any), $2 lanes, $3 connection, $4 assistant,
+-- $5 participant (NULL for any), $6 and $7 the activity and id already shown, $8 the page's size.
+-- `true /*led*/` gives way to the filter whose index leads.
+SELECT c.*, p.display_name, p.identifier, p.kind
+  FROM unnest($2::smallint[]) AS among (lane)
+ CROSS JOIN LATERAL (
+   SELECT id, workspace_id, connection_id, channel, assistant_id, status, handler,
+          create_time, last_message_time, update_time, participant_id
+     FROM processing.conversations c
+    WHERE c.lane = among.lane AND true /*led*/
+      AND ($1 = '' OR c.workspace_id = nullif($1, '')::uuid)
+      AND ($3::uuid IS NULL OR c.connection_id = $3)
+      AND ($4::uuid IS NULL OR c.assistant_id = $4)
+      AND ($5::uuid IS NULL OR c.participant_id = $5)
+      AND (c.last_message_time, c.id) /*dir*/ < ($6::timestamptz, $7::uuid)
+    ORDER BY c.last_message_time /*dir*/ DESC, c.id /*dir*/ DESC
+    LIMIT $8
+ ) c
+ CROSS JOIN LATERAL (
+   SELECT display_name, identifier, kind
+     FROM processing.participants WHERE id = c.participant_id LIMIT 1
+ ) p
+ ORDER BY c.last_message_time /*dir*/ DESC, c.id /*dir*/ DESC
+ LIMIT $8;
 
 -- list_messages
--- One page of a conversation, newest first. $2 the last id already shown, $3 the page's size.
-SELECT * FROM processing.messages
- WHERE conversation_id = $1 AND ($2::uuid IS NULL OR id < $2)
- ORDER BY id DESC
- LIMIT $3;
+-- One page of conversation $1 of workspace $2 ('' for any), in the order of receipt; one row without
+-- an id when the page is empty. $3 direction, $4 and $5 the times it was stored from and before
+-- (NULL for any), $6 the id already shown, $7 the page's size.
+SELECT m.*
+  FROM processing.conversations c
+  LEFT JOIN LATERAL (
+    SELECT * FROM processing.messages
+     WHERE conversation_id = c.id AND id /*dir*/ < $6::uuid
+       AND ($3::processing.direction IS NULL OR direction = $3)
+       AND ($4::timestamptz IS NULL OR create_time >= $4)
+       AND ($5::timestamptz IS NULL OR create_time < $5)
+     ORDER BY id /*dir*/ DESC
+     LIMIT $7
+  ) m ON true
+ WHERE c.id = $1 AND ($2 = '' OR c.workspace_id = nullif($2, '')::uuid)
+ ORDER BY m.id /*dir*/ DESC;
+
+-- message
+-- Message $2 of conversation $1 of workspace $3 ('' for any).
+SELECT m.*
+  FROM processing.messages m
+  JOIN processing.conversations c ON c.tenant_id = m.tenant_id AND c.id = m.conversation_id
+ WHERE m.conversation_id = $1 AND m.id = $2
+   AND ($3 = '' OR c.workspace_id = nullif($3, '')::uuid);
 
 -- timeline_turns
 -- The turns that collected or answered with a message of this correlation, of workspace $2.

@@ -1,15 +1,26 @@
 """Conversations, what is said in them, and everything that happened under one correlation."""
 
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, Literal
+
 from malha.ingestion.v1.delivery_service_pb2 import ListDeliveriesRequest
 from malha.ingestion.v1.delivery_service_pb2_grpc import DeliveryServiceStub
 from malha.ingestion.v1.webhook_event_pb2 import WebhookEvent
 from malha.ingestion.v1.webhook_event_service_pb2 import ListWebhookEventsRequest
 from malha.ingestion.v1.webhook_event_service_pb2_grpc import WebhookEventServiceStub
-from malha.processing.v1.conversation_pb2 import Conversation, ConversationStatus
+from malha.processing.v1.conversation_pb2 import (
+    Conversation,
+    ConversationMessage,
+    ConversationStatus,
+    Direction,
+    Handler,
+)
 from malha.processing.v1.conversation_service_pb2 import (
     FindStoredMessagesRequest,
     FindStoredMessagesResponse,
     GetConversationRequest,
+    GetMessageRequest,
     GetTimelineRequest,
     ListConversationsRequest,
     ListConversationsResponse,
@@ -19,20 +30,42 @@ from malha.processing.v1.conversation_service_pb2 import (
 )
 
 from services.kit.call import Call
-from services.kit.errors import NotFound
+from services.kit.errors import InvalidRequest, NotFound
 from services.kit.pages import Page
 from services.kit.sql import load_sql
-from services.processing.conversations.commands import ConversationNotFound
+from services.processing.conversations.changes import ConversationNotFound
 from services.processing.conversations.timeline import entries_of
 from services.processing.records import conversation_of, message_of
 
 sql = load_sql(__package__, "conversations.sql")
 
 _EVENTS = 200
+# What a conversation's lane is made of; see the migration.
 _STATUSES = {
-    ConversationStatus.CONVERSATION_STATUS_OPEN: "open",
-    ConversationStatus.CONVERSATION_STATUS_RESOLVED: "resolved",
+    ConversationStatus.CONVERSATION_STATUS_OPEN: 0,
+    ConversationStatus.CONVERSATION_STATUS_RESOLVED: 2,
 }
+_HANDLERS = {Handler.HANDLER_ASSISTANT: 0, Handler.HANDLER_PERSON: 1}
+_DIRECTIONS = {
+    Direction.DIRECTION_INBOUND: "inbound",
+    Direction.DIRECTION_OUTBOUND: "outbound",
+}
+# The filters by how few conversations they leave, each with what makes its index lead. A plan that
+# serves every filter ("no connection asked for, or this one") would serve none of them well.
+_LEADS = (
+    (
+        "participant_id",
+        "c.participant_id = $5 AND c.connection_id ="
+        " (SELECT connection_id FROM processing.participants WHERE id = $5)",
+    ),
+    ("connection_id", "c.connection_id = $3"),
+    ("assistant_id", "c.assistant_id = $4"),
+)
+_LEAD_OF_WORKSPACE = "c.workspace_id = nullif($1, '')::uuid"
+
+
+class MessageNotFound(NotFound):
+    """No message has the id {id} in this conversation."""
 
 
 class TimelineNotFound(NotFound):
@@ -42,17 +75,19 @@ class TimelineNotFound(NotFound):
 async def list_conversations(
     call: Call, request: ListConversationsRequest
 ) -> ListConversationsResponse:
-    """Conversations of the caller's workspace, the most recently active first."""
+    """Conversations of the caller's workspace, the most recently active first unless asked."""
     page = Page.of(request)
-    async with call.transaction() as tx:
-        rows = await tx.all(
-            sql.list_conversations,
-            call.workspace_id,
-            _STATUSES.get(request.status),
-            request.connection_id or None,
-            *page.values(2),
-            page.limit,
-        )
+    lead = next((sql_ for field, sql_ in _LEADS if getattr(request, field)), "")
+    rows = await call.all(
+        page.directed(_led(lead or (_LEAD_OF_WORKSPACE if call.workspace_id else "true"))),
+        call.workspace_id,
+        _lanes(request),
+        request.connection_id or None,
+        request.assistant_id or None,
+        request.participant_id or None,
+        *(page.cursor or _before_the_first(request)),
+        page.limit,
+    )
     shown, next_page_token = page.cut(rows, by=("last_message_time", "id"))
     return ListConversationsResponse(
         conversations=[conversation_of(row) for row in shown], next_page_token=next_page_token
@@ -61,39 +96,54 @@ async def list_conversations(
 
 async def get_conversation(call: Call, request: GetConversationRequest) -> Conversation:
     """One conversation of the caller's workspace."""
-    async with call.transaction() as tx:
-        row = await tx.one(
-            sql.conversation,
-            request.id,
-            call.workspace_id,
-            missing=ConversationNotFound(id=request.id),
-        )
+    row = await call.one(
+        sql.conversation,
+        request.id,
+        call.workspace_id,
+        missing=ConversationNotFound(id=request.id),
+    )
     return conversation_of(row)
 
 
 async def list_messages(call: Call, request: ListMessagesRequest) -> ListMessagesResponse:
-    """Messages of a conversation, newest first."""
+    """Messages of a conversation, the newest first unless asked otherwise."""
     page = Page.of(request)
-    async with call.transaction() as tx:
-        await tx.one(
-            sql.conversation,
-            request.conversation_id,
-            call.workspace_id,
-            missing=ConversationNotFound(id=request.conversation_id),
-        )
-        rows = await tx.all(sql.list_messages, request.conversation_id, page.after, page.limit)
-    shown, next_page_token = page.cut(rows, by="id")
+    _, outermost_id = _before_the_first(request)
+    rows = await call.all(
+        page.directed(sql.list_messages),
+        request.conversation_id,
+        call.workspace_id,
+        _DIRECTIONS.get(request.direction),
+        _time_of(request, "since"),
+        _time_of(request, "until"),
+        page.after or outermost_id,
+        page.limit,
+    )
+    if not rows:
+        raise ConversationNotFound(id=request.conversation_id)
+    shown, next_page_token = page.cut([row for row in rows if row["id"]], by="id")
     return ListMessagesResponse(
         messages=[message_of(row) for row in shown], next_page_token=next_page_token
     )
+
+
+async def get_message(call: Call, request: GetMessageRequest) -> ConversationMessage:
+    """One message of a conversation."""
+    row = await call.one(
+        sql.message,
+        request.conversation_id,
+        request.id,
+        call.workspace_id,
+        missing=MessageNotFound(id=request.id),
+    )
+    return message_of(row)
 
 
 async def find_stored_messages(
     call: Call, request: FindStoredMessagesRequest
 ) -> FindStoredMessagesResponse:
     """Which of these messages are stored."""
-    async with call.transaction() as tx:
-        rows = await tx.all(sql.stored_messages, list(request.message_ids))
+    rows = await call.all(sql.stored_messages, list(request.message_ids))
     return FindStoredMessagesResponse(message_ids=[row["id"] for row in rows])
 
 
@@ -137,3 +187,31 @@ async def _webhook_events(call: Call, correlation_id: str) -> list[WebhookEvent]
         ListWebhookEventsRequest(correlation_id=correlation_id, page_size=_EVENTS)
     )
     return list(found.webhook_events)
+
+
+def _lanes(request: ListConversationsRequest) -> list[int]:
+    statuses = [_STATUSES[request.status]] if request.status else [*_STATUSES.values()]
+    handlers = [_HANDLERS[request.handler]] if request.handler else [*_HANDLERS.values()]
+    return [status + handler for status in statuses for handler in handlers]
+
+
+@cache
+def _led(lead: str) -> str:
+    return sql.list_conversations.replace("true /*led*/", lead)
+
+
+def _before_the_first(request: ListConversationsRequest | ListMessagesRequest) -> tuple[Any, str]:
+    """A keyset that everything comes after. With NULL for it no index would find the others."""
+    if not request.order_by or request.order_by.endswith(" desc"):
+        return datetime.max.replace(tzinfo=UTC), "ffffffff-ffff-ffff-ffff-ffffffffffff"
+    return datetime.min.replace(tzinfo=UTC), "00000000-0000-0000-0000-000000000000"
+
+
+def _time_of(request: ListMessagesRequest, field: Literal["since", "until"]) -> datetime | None:
+    if not request.HasField(field):
+        return None
+    try:
+        time: datetime = getattr(request, field).ToDatetime(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidRequest([(field, "must be a time of the years 1 to 9999")]) from None
+    return time

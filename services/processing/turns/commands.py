@@ -14,10 +14,11 @@ from services.kit.ai.base import Completion, Prompt
 from services.kit.ai.questions import questions_of, searches_of
 from services.kit.call import Call
 from services.kit.clock import Clock
-from services.kit.db import Record
+from services.kit.db import Record, Transaction
 from services.kit.errors import AppError, NotFound, Unavailable
 from services.kit.log import get_logger
 from services.kit.sql import load_sql
+from services.kit.tenants import Tenants
 from services.processing.assistants import AssistantNotFound, Assistants
 from services.processing.records import message_status
 from services.processing.settings import ProcessingSettings
@@ -32,6 +33,7 @@ from services.processing.turns.prompts import (
     with_passages,
 )
 from services.processing.turns.replies import apologise, fail, next_look, store_reply
+from services.processing.turns.silence import REASON, may_speak, put_back
 
 log = get_logger(__name__)
 sql = load_sql(__package__, "turns.sql")
@@ -52,17 +54,24 @@ async def generate_reply(
     command: GenerateReply,
     *,
     assistants: Assistants,
+    tenants: Tenants,
     models: Models,
     clock: Clock,
     settings: ProcessingSettings,
 ) -> None:
     """Answer what a turn has collected, from what the business knows."""
+    served = await may_speak(call, tenants)
     async with call.transaction() as tx:
         turn = await tx.one(
             sql.turn_to_answer, command.turn_id, missing=TurnNotFound(id=command.turn_id)
         )
         if turn["status"] != "generating" or turn["attempt"] != command.attempt:
             return  # Answered before, ended, or a later attempt carries these messages too.
+        if not served:
+            conversation = await tx.one(sql.lock_conversation_of, command.turn_id)
+            await put_back(tx, command.turn_id, clock.now())
+            tx.arm(WATCH, conversation["id"], clock.now() + settings.ask_again_after)
+            return
         said = await tx.all(
             sql.said, turn["conversation_id"], VERBATIM + SUMMARISED, command.turn_id
         )
@@ -135,10 +144,19 @@ async def _give_up(
 
 
 async def claim_reply(
-    call: Call, request: ClaimReplyRequest, *, timers: BufferTimers, clock: Clock
+    call: Call,
+    request: ClaimReplyRequest,
+    *,
+    timers: BufferTimers,
+    tenants: Tenants,
+    clock: Clock,
+    settings: ProcessingSettings,
 ) -> ClaimReplyResponse:
     """Let a reply leave, if it is still the one to send; what waited for that goes on."""
+    served = await may_speak(call, tenants)
     async with call.transaction() as tx:
+        if not served and await _hold_back(tx, request, clock.now(), settings):
+            return ClaimReplyResponse(granted=False, reason=REASON)
         claimed = await tx.maybe(sql.claim_reply, request.turn_id, request.message_id)
         if claimed is not None:
             due = claimed["due_time"]
@@ -163,3 +181,15 @@ async def claim_reply(
         )
     log.info("reply withheld", turn=request.turn_id, reason=reason)
     return ClaimReplyResponse(granted=False, reason=reason)
+
+
+async def _hold_back(
+    tx: Transaction, request: ClaimReplyRequest, now: datetime, settings: ProcessingSettings
+) -> bool:
+    conversation = await tx.maybe(sql.lock_conversation_of, request.turn_id)
+    if conversation is None or conversation["handler"] == "person":
+        return False
+    if not await put_back(tx, request.turn_id, now, reply_id=request.message_id):
+        return False
+    tx.arm(WATCH, conversation["id"], now + settings.ask_again_after)
+    return True

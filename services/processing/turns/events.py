@@ -12,7 +12,9 @@ from services.kit.clock import Clock
 from services.kit.context import hear, on
 from services.kit.sql import load_sql
 from services.processing.assistants import Assistants
+from services.processing.conversations.handover import hand_back
 from services.processing.records import message_status, turn_of
+from services.processing.settings import ProcessingSettings
 from services.processing.telemetry import turns_ended
 from services.processing.timers import BufferTimers, Place
 from services.processing.turns.model import NEWS, settles
@@ -22,14 +24,24 @@ sql = load_sql(__package__, "turns.sql")
 
 @on(DeliveriesUpdated)
 async def apply_deliveries(
-    call: Call, event: DeliveriesUpdated, *, timers: BufferTimers, clock: Clock
+    call: Call,
+    event: DeliveriesUpdated,
+    *,
+    timers: BufferTimers,
+    clock: Clock,
+    settings: ProcessingSettings,
 ) -> None:
     """Move messages forward to where their deliveries are, and end the turns they answer."""
     news = [update for update in event.updates if update.status in NEWS]
     if not news:
         return
     now = clock.now()
+    withheld = [update.message_id for update in news if NEWS[update.status] == "cancelled"]
     async with call.transaction() as tx:
+        # What a withheld reply should have answered may have to wait again; whoever changes what
+        # waits locks the conversation first.
+        held = await tx.all(sql.lock_conversations_of, withheld) if withheld else []
+        given_back = {row["id"]: row for row in held if row["handler"] == "assistant"}
         moved = [
             row
             for row in await tx.all(sql.move_messages, *_columns(news, now))
@@ -54,6 +66,12 @@ async def apply_deliveries(
             turns_ended.labels(turn["status"]).inc()
             if turn["status"] == "failed":
                 tx.emit(TurnFailed(turn=turn_of(turn)), correlation_id=turn["correlation_id"])
+            if turn["failure_reason"] == "PERSON_TOOK_OVER" and (
+                conversation := given_back.get(turn["conversation_id"])
+            ):
+                # The person for whom it was withheld has handed back meanwhile.
+                place = Place(call.tenant_id, conversation["workspace_id"], conversation["id"])
+                await hand_back(tx, place, timers, now, settings)
             if turn["was"] == "ready" and turn["due_time"] is not None:
                 place = Place(call.tenant_id, call.workspace_id, turn["conversation_id"])
                 tx.after_commit(lambda place=place: timers.wake(place, now))  # type: ignore[misc]

@@ -31,8 +31,8 @@ def settles(was: str, status: str) -> bool:
 
 def refusal(status: str | None, failure_reason: str, is_its_reply: bool) -> str:
     """Why a reply may not leave, given the turn it was made for."""
-    if status == "cancelled" and failure_reason == "PERSON_TOOK_OVER":
-        return "PERSON_TOOK_OVER"
+    if status == "cancelled" and failure_reason in ("PERSON_TOOK_OVER", "TENANT_SUSPENDED"):
+        return failure_reason
     if status in ("generating", "ready", "sending"):
         # Nothing but a person keeps back the reply that an open turn is about to send.
         return "PERSON_TOOK_OVER" if is_its_reply else "SUPERSEDED"

@@ -60,6 +60,46 @@ UPDATE processing.turns
 RETURNING *, (SELECT array_agg(id ORDER BY message_time, id) FROM processing.messages
                WHERE turn_id = $1 AND direction = 'inbound') AS message_ids;
 
+-- lock_conversation_of
+-- Locks the conversation of turn $1, which comes before every change of what waits or is open.
+SELECT c.id, c.handler
+  FROM processing.conversations c
+ WHERE c.id = (SELECT conversation_id FROM processing.turns WHERE id = $1)
+   FOR NO KEY UPDATE;
+
+-- lock_conversations_of
+-- Locks the conversations of messages $1, and tells who answers in them.
+SELECT id, workspace_id, handler
+  FROM processing.conversations
+ WHERE id IN (SELECT conversation_id FROM processing.messages WHERE id = ANY($1::uuid[]))
+ ORDER BY id FOR NO KEY UPDATE;
+
+-- put_back
+-- Ends turn $1, whose reply is $2 (NULL for any) and has not left, for reason $3 at $4: what it
+-- collected waits again, and is due as long ago as the turn was opened.
+WITH turn AS (
+  UPDATE processing.turns t
+     SET status = 'cancelled', failure_reason = $3, end_time = $4::timestamptz
+   WHERE id = $1 AND status IN ('generating', 'ready', 'sending')
+     AND ($2::uuid IS NULL OR reply_message_id = $2)
+     AND NOT EXISTS (SELECT FROM processing.messages m
+                      WHERE m.id = t.reply_message_id AND m.status <> 'pending')
+  RETURNING id, conversation_id, reply_message_id, create_time
+), reply AS (
+  UPDATE processing.messages m SET status = 'cancelled', failure_reason = $3
+    FROM turn WHERE m.id = turn.reply_message_id
+  RETURNING m.id
+), waiting AS (
+  UPDATE processing.messages m SET waits = true, turn_id = NULL
+    FROM turn WHERE m.turn_id = turn.id AND m.direction = 'inbound'
+), buffer AS (
+  INSERT INTO processing.buffers AS b (conversation_id, first_time, due_time, flush_reason)
+  SELECT conversation_id, create_time, create_time, 'quiet' FROM turn
+  ON CONFLICT (tenant_id, conversation_id) DO UPDATE
+    SET first_time = least(b.first_time, excluded.first_time)
+)
+SELECT conversation_id, (SELECT id FROM reply) AS cancelled_id FROM turn;
+
 -- claim_reply
 -- The fence: grants turn $1's reply $2 to the one delivery, again while it is held up, unless a
 -- person has taken over meanwhile. `due_time` when something waits for that.
