@@ -14,10 +14,6 @@ from services.ingestion.connections.model import WebhookURLs
 from services.ingestion.settings import IngestionSettings
 from services.ingestion.webhooks.model import Floods
 from services.ingestion.webhooks.pressure import Backlog, Pressure
-from services.ingestion.webhooks.tenants import Tenants
-from services.kit.auth import KeyDirectory
-from services.kit.directory import RemoteKeys
-from services.kit.ratelimit import RateLimiter
 from services.kit.service import Service
 from services.kit.settings import KitSettings
 
@@ -26,10 +22,7 @@ class IngestionProvider(Provider):
     """What ingestion's functions ask for beyond the kit."""
 
     scope = Scope.APP
-    directory = provide(RemoteKeys, provides=KeyDirectory)
     connections = provide(Connections)
-    tenants = provide(Tenants)
-    limiter = provide(RateLimiter)
     floods = provide(Floods)
     backlog = provide(Backlog)
 

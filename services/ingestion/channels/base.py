@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar, Generic, Literal, NewType, TypeVar
+from typing import Any, ClassVar, Generic, Literal, NewType, Self, TypeVar
 
 import aiohttp
 from malha.message.v1.message_pb2 import Message
@@ -142,6 +142,22 @@ class ChannelConfig(BaseModel):
     """What a business enters to connect a channel. Secrets are SecretStr."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    renewable: ClassVar[frozenset[str]] = frozenset()
+    """Secrets that may be replaced. The other fields say which account this is, and stay."""
+    kept: ClassVar[frozenset[str]] = frozenset()
+    """Fields that nobody enters: what is remembered of secrets that were replaced."""
+
+    @classmethod
+    def renewed(
+        cls, stored: Mapping[str, Any], secrets: Mapping[str, Any], now: datetime
+    ) -> dict[str, Any]:
+        """A configuration as it is stored, with new secrets in it."""
+        return {**stored, **secrets}
+
+    def at(self, now: datetime) -> Self:
+        """What of it counts at this time."""
+        return self
 
     @property
     def external_id(self) -> str:

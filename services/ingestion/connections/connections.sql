@@ -4,6 +4,12 @@ INSERT INTO ingestion.connection_routes (connection_id, tenant_id, channel, exte
 VALUES ($1, current_tenant(), $2, $3)
 ON CONFLICT (channel, external_id) DO NOTHING;
 
+-- delete_route
+-- Lets go of a connection's account. The table knows every tenant's: the policy does not watch it.
+DELETE FROM ingestion.connection_routes
+ WHERE connection_id = $1
+   AND tenant_id = current_tenant();
+
 -- insert_connection
 -- Connects a channel.
 INSERT INTO ingestion.connections
@@ -13,15 +19,35 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
 RETURNING id, workspace_id, channel, display_name, 'CONNECTION_STATUS_' || upper(status::text) AS status,
           external_id, account_id, assistant_id, create_time, update_time;
 
--- update_connection
--- Changes what is given: NULL leaves. $6 clears the assistant. A workspace of '' sees all.
-UPDATE ingestion.connections
-   SET display_name = coalesce($3, display_name),
-       status = coalesce($4::text::ingestion.connection_status, status),
-       assistant_id = CASE WHEN $6::boolean THEN NULL ELSE coalesce($5::uuid, assistant_id) END,
-       update_time = $7
+-- lock_connection
+-- One connection, for nobody else to change until the commit. A workspace of '' sees all.
+SELECT id, workspace_id, channel, display_name, 'CONNECTION_STATUS_' || upper(status::text) AS status,
+       external_id, account_id, assistant_id, create_time, update_time
+  FROM ingestion.connections
  WHERE id = $1
    AND ($2::text = '' OR workspace_id = nullif($2::text, '')::uuid)
+   AND delete_time IS NULL
+   FOR UPDATE;
+
+-- update_connection
+-- Changes what is given of a connection that is locked: NULL leaves. $5 clears the assistant.
+UPDATE ingestion.connections
+   SET display_name = coalesce($2, display_name),
+       status = coalesce($3::text::ingestion.connection_status, status),
+       assistant_id = CASE WHEN $5::boolean THEN NULL ELSE coalesce($4::uuid, assistant_id) END,
+       config = coalesce($6::bytea, config),
+       update_time = $7
+ WHERE id = $1
+RETURNING id, workspace_id, channel, display_name, 'CONNECTION_STATUS_' || upper(status::text) AS status,
+          external_id, account_id, assistant_id, create_time, update_time;
+
+-- delete_connection
+-- Erases a connection's secrets and hides it. What was received by it still names it.
+UPDATE ingestion.connections
+   SET config = NULL, delete_time = $3, update_time = $3
+ WHERE id = $1
+   AND ($2::text = '' OR workspace_id = nullif($2::text, '')::uuid)
+   AND delete_time IS NULL
 RETURNING id, workspace_id, channel, display_name, 'CONNECTION_STATUS_' || upper(status::text) AS status,
           external_id, account_id, assistant_id, create_time, update_time;
 
@@ -30,6 +56,7 @@ RETURNING id, workspace_id, channel, display_name, 'CONNECTION_STATUS_' || upper
 UPDATE ingestion.connections
    SET assistant_id = NULL, update_time = $2
  WHERE assistant_id = $1
+   AND delete_time IS NULL
 RETURNING id, workspace_id, channel, display_name, 'CONNECTION_STATUS_' || upper(status::text) AS status,
           external_id, account_id, assistant_id, create_time, update_time;
 
@@ -39,17 +66,29 @@ SELECT id, workspace_id, channel, display_name, 'CONNECTION_STATUS_' || upper(st
        external_id, account_id, assistant_id, create_time, update_time
   FROM ingestion.connections
  WHERE id = $1
-   AND ($2::text = '' OR workspace_id = nullif($2::text, '')::uuid);
+   AND ($2::text = '' OR workspace_id = nullif($2::text, '')::uuid)
+   AND delete_time IS NULL;
 
 -- list_connections
--- One page, newest first. $2 is the last id already shown. A workspace of '' sees all.
+-- One page, newest first. NULL filters do not apply; $4 is the last id already shown. A workspace of
+-- '' sees all.
 SELECT id, workspace_id, channel, display_name, 'CONNECTION_STATUS_' || upper(status::text) AS status,
        external_id, account_id, assistant_id, create_time, update_time
   FROM ingestion.connections
  WHERE ($1::text = '' OR workspace_id = nullif($1::text, '')::uuid)
-   AND ($2::uuid IS NULL OR id < $2)
- ORDER BY id DESC
- LIMIT $3;
+   AND ($2::text IS NULL OR channel = $2)
+   AND ($3::text IS NULL OR status = $3::text::ingestion.connection_status)
+   AND ($4::uuid IS NULL OR id /*dir*/ < $4)
+   AND delete_time IS NULL
+ ORDER BY id /*dir*/ DESC
+ LIMIT $5;
+
+-- count_connections
+-- How many the tenant has. A workspace of '' counts all.
+SELECT count(*)
+  FROM ingestion.connections
+ WHERE ($1::text = '' OR workspace_id = nullif($1::text, '')::uuid)
+   AND delete_time IS NULL;
 
 -- tenant_of_connection
 -- Whose a connection is, before the tenant is known.
@@ -69,4 +108,5 @@ SELECT connection_id
 SELECT id, tenant_id, workspace_id, channel, status = 'active' AS active, external_id, account_id,
        assistant_id, config
   FROM ingestion.connections
- WHERE id = $1;
+ WHERE id = $1
+   AND delete_time IS NULL;

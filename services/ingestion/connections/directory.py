@@ -8,10 +8,12 @@ from uuid import UUID
 
 import orjson
 from cachetools import TTLCache
+from malha.ingestion.v1.connection_pb2 import Connection
 from pydantic import ValidationError
 
 from services.ingestion.channels import CHANNELS
 from services.ingestion.channels.base import Channel, ChannelConfig
+from services.kit.clock import Clock
 from services.kit.crypto import SealBroken, Sealer
 from services.kit.db import Database, Record
 from services.kit.log import get_logger
@@ -50,6 +52,14 @@ def seal_config(
     return sealer.seal(orjson.dumps(config), _context(tenant_id, connection_id))
 
 
+def open_config(sealer: Sealer, row: Record) -> dict[str, Any]:
+    """A channel's configuration as it was sealed in its row. Raises SealBroken."""
+    plain: dict[str, Any] = orjson.loads(
+        sealer.open(row["config"], _context(row["tenant_id"], row["id"]))
+    )
+    return plain
+
+
 def _context(tenant_id: str, connection_id: str) -> str:
     return f"ingestion.connections/{tenant_id}/{connection_id}"
 
@@ -61,9 +71,10 @@ class Connections:
     the database little. Changes that are heard drop what they are about at once.
     """
 
-    def __init__(self, database: Database, sealer: Sealer) -> None:
+    def __init__(self, database: Database, sealer: Sealer, clock: Clock) -> None:
         self._database = database
         self._sealer = sealer
+        self._clock = clock
         self._open: TTLCache[str, OpenConnection] = TTLCache(_MOST, _KNOWN_SECONDS)
         self._unknown: TTLCache[str, bool] = TTLCache(_MOST, _UNKNOWN_SECONDS)
         self._accounts: TTLCache[tuple[str, str], str] = TTLCache(_MOST, _KNOWN_SECONDS)
@@ -96,19 +107,21 @@ class Connections:
             before = self._changes
             async with self._database.transaction(_NOBODY, readonly=True) as tx:
                 connection_id = await tx.value(sql.connection_of_account, channel, external_id)
-            if connection_id is None:
-                if before == self._changes:
+            if before == self._changes:  # Else it may have changed hands meanwhile.
+                if connection_id is None:
                     self._unknown_accounts[key] = True
-                return None
-            self._accounts[key] = connection_id  # Never changes: an account is not moved.
-        return await self.by_id(connection_id)
+                else:
+                    self._accounts[key] = connection_id
+        return None if connection_id is None else await self.by_id(connection_id)
 
-    def forget(self, connection_id: str, channel: str, external_id: str) -> None:
-        """Read a connection again the next time it is asked for."""
+    def forget(self, connection: Connection) -> None:
+        """Read a connection again the next time it is asked for, and whose its account is."""
+        key = (connection.channel, connection.external_id)
         self._changes += 1
-        self._open.pop(connection_id, None)
-        self._unknown.pop(connection_id, None)
-        self._unknown_accounts.pop((channel, external_id), None)
+        self._open.pop(connection.id, None)
+        self._unknown.pop(connection.id, None)
+        self._accounts.pop(key, None)
+        self._unknown_accounts.pop(key, None)
 
     async def _load(self, connection_id: str) -> OpenConnection | None:
         async with self._database.transaction(_NOBODY, readonly=True) as tx:
@@ -125,8 +138,8 @@ class Connections:
             log.error("connection of an unknown channel", connection=row["id"])
             return None
         try:
-            plain = self._sealer.open(row["config"], _context(row["tenant_id"], row["id"]))
-            config = channel.Config.model_validate_json(plain)
+            plain = open_config(self._sealer, row)
+            config = channel.Config.model_validate(plain).at(self._clock.now())
         except (SealBroken, ValidationError) as error:
             # Not the error's text: a validation error quotes what it was given.
             log.error("connection cannot be opened", connection=row["id"], why=type(error).__name__)

@@ -1,8 +1,7 @@
 """What connections react to."""
 
 from malha.assistants.v1.events_pb2 import AssistantDeleted
-from malha.ingestion.v1.connection_pb2 import Connection
-from malha.ingestion.v1.events_pb2 import ConnectionCreated, ConnectionUpdated
+from malha.ingestion.v1.events_pb2 import ConnectionCreated, ConnectionDeleted, ConnectionUpdated
 
 from services.ingestion.connections.directory import Connections
 from services.ingestion.connections.model import WebhookURLs
@@ -21,7 +20,7 @@ async def release_connections(
     """Leave the connections of a deleted assistant to people."""
     async with call.transaction() as tx:
         for row in await tx.all(sql.release_connections, event.assistant_id, clock.now()):
-            tx.emit(ConnectionUpdated(connection=urls.added_to(Connection(**row))))
+            tx.emit(ConnectionUpdated(connection=urls.shown(row)))
 
 
 @hear(ConnectionCreated)
@@ -29,7 +28,7 @@ async def notice_connection(
     call: Call, event: ConnectionCreated, *, connections: Connections
 ) -> None:
     """Stop taking a new connection for unknown."""
-    _forget(event.connection, connections)
+    connections.forget(event.connection)
 
 
 @hear(ConnectionUpdated)
@@ -37,8 +36,12 @@ async def drop_connection(
     call: Call, event: ConnectionUpdated, *, connections: Connections
 ) -> None:
     """Read a changed connection again."""
-    _forget(event.connection, connections)
+    connections.forget(event.connection)
 
 
-def _forget(connection: Connection, connections: Connections) -> None:
-    connections.forget(connection.id, connection.channel, connection.external_id)
+@hear(ConnectionDeleted)
+async def drop_deleted_connection(
+    call: Call, event: ConnectionDeleted, *, connections: Connections
+) -> None:
+    """Know no longer of a connection that was deleted."""
+    connections.forget(event.connection)

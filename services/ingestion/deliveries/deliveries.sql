@@ -2,6 +2,11 @@
 -- Whoever moves a conversation's deliveries does it alone until the commit, and sees what was before.
 SELECT pg_advisory_xact_lock(hashtextextended('ingestion.lane/' || $1::text, 0));
 
+-- lock_lanes
+-- As lock_lane, for several: in one order, for two that do so not to wait for each other.
+SELECT pg_advisory_xact_lock(hashtextextended('ingestion.lane/' || lane, 0))
+  FROM (SELECT DISTINCT unnest($1::text[]) AS lane ORDER BY 1) AS lanes;
+
 -- lock_external_ids
 -- Whoever links a provider's id to its delivery, or parks what is said about it, does it alone.
 SELECT pg_advisory_xact_lock(hashtextextended('ingestion.external/' || external_id, 0))
@@ -53,6 +58,36 @@ ON CONFLICT (tenant_id, message_id, part) DO UPDATE
        command = NULL
  WHERE deliveries.status = 'queued'
 RETURNING part;
+
+-- waiting_for_connection
+-- The next messages that wait to be sent by a connection, and their lanes.
+SELECT DISTINCT lane, message_id
+  FROM ingestion.deliveries
+ WHERE connection_id = $1
+   AND status = 'queued'
+ ORDER BY lane, message_id
+ LIMIT $2;
+
+-- fail_waiting
+-- Ends what waits of these messages. What is under way is left. Rows are locked in one order, as
+-- reports lock them.
+WITH waiting AS (
+  SELECT message_id, part
+    FROM ingestion.deliveries
+   WHERE message_id = ANY ($1::uuid[])
+     AND status = 'queued'
+   ORDER BY message_id, part
+     FOR UPDATE
+), ended AS (
+  UPDATE ingestion.deliveries d
+     SET status = 'failed', reason = $2, failed_time = $3, command = NULL
+    FROM waiting w
+   WHERE d.message_id = w.message_id
+     AND d.part = w.part
+  RETURNING d.message_id, d.correlation_id
+)
+SELECT DISTINCT message_id, correlation_id
+  FROM ended;
 
 -- record_sent
 -- The provider took it. A status callback may have said so before, or even more.

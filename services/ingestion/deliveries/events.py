@@ -1,17 +1,19 @@
-"""What deliveries do when their time has come."""
+"""What deliveries do when their time has come, or their connection is gone."""
 
-from malha.ingestion.v1.events_pb2 import DeliveriesUpdated, DeliveryUpdate
+from malha.ingestion.v1.events_pb2 import ConnectionDeleted, DeliveriesUpdated, DeliveryUpdate
 
 from services.ingestion.deliveries.commands import RESUME_AFTER, TIMER, lease, release, send_again
 from services.ingestion.settings import IngestionSettings
 from services.kit.call import Call
 from services.kit.clock import Clock
-from services.kit.context import on_timer
+from services.kit.context import on, on_timer
 from services.kit.log import get_logger
 from services.kit.sql import load_sql
 
 log = get_logger(__name__)
 sql = load_sql(__package__, "deliveries.sql")
+
+_FAILED_AT_ONCE = 100
 
 
 @on_timer(TIMER)
@@ -58,3 +60,32 @@ async def resume_delivery(
             tx.arm(TIMER, message_id, now + RESUME_AFTER)
     if expired is not None:
         log.warning("delivery unknown", message=message_id, reason="NO_ANSWER")
+
+
+@on(ConnectionDeleted)
+async def fail_waiting_deliveries(call: Call, event: ConnectionDeleted, *, clock: Clock) -> None:
+    """Fail what still waits to be sent by a deleted connection, instead of when its time comes."""
+    more = True
+    while more:
+        async with call.transaction() as tx:
+            waiting = await tx.all(sql.waiting_for_connection, event.connection.id, _FAILED_AT_ONCE)
+            more = len(waiting) == _FAILED_AT_ONCE
+            await tx.all(sql.lock_lanes, [row["lane"] for row in waiting])
+            # Their timers stay: each finds nothing to do.
+            now = clock.now()
+            ended = await tx.all(
+                sql.fail_waiting,
+                [row["message_id"] for row in waiting],
+                "CONNECTION_NOT_FOUND",
+                now,
+            )
+            for row in ended:
+                update = DeliveryUpdate(
+                    message_id=row["message_id"],
+                    status="DELIVERY_STATUS_FAILED",
+                    reason="CONNECTION_NOT_FOUND",
+                    update_time=now,
+                )
+                tx.emit(DeliveriesUpdated(updates=[update]), correlation_id=row["correlation_id"])
+        if ended:
+            log.info("deliveries failed with their connection", messages=len(ended))

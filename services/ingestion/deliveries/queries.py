@@ -14,6 +14,5 @@ sql = load_sql(__package__, "deliveries.sql")
 
 async def list_deliveries(call: Call, request: ListDeliveriesRequest) -> ListDeliveriesResponse:
     """The sends of a correlation, oldest first; a message in parts is several."""
-    async with call.transaction() as tx:
-        rows = await tx.all(sql.list_deliveries, request.correlation_id)
+    rows = await call.all(sql.list_deliveries, request.correlation_id)
     return ListDeliveriesResponse(deliveries=[Delivery(**row) for row in rows])

@@ -31,13 +31,13 @@ from services.ingestion.webhooks.reading import (
     refused,
     unrouted,
 )
-from services.ingestion.webhooks.tenants import Tenants
 from services.kit.call import Call
 from services.kit.clock import Clock
 from services.kit.db import Transaction
 from services.kit.ids import new_id
 from services.kit.ratelimit import RateLimiter
 from services.kit.sql import load_sql
+from services.kit.tenants import Tenants
 
 sql = load_sql(__package__, "webhooks.sql")
 
@@ -191,11 +191,10 @@ async def _judge_some(
     clock: Clock,
 ) -> bool:
     """Judge the next webhooks of a batch; whether there may be more."""
-    async with call.transaction() as tx:
-        rows = await tx.all(sql.queued_events, batch_id, _JUDGED_AT_ONCE)
-        if not rows:
-            tx.disarm(TIMER, batch_id)
+    rows = await call.all(sql.queued_events, batch_id, _JUDGED_AT_ONCE)
     if not rows:
+        async with call.transaction() as tx:
+            tx.disarm(TIMER, batch_id)
         return False
     more = len(rows) == _JUDGED_AT_ONCE
     tenant = await tenants.of(call)

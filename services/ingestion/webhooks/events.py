@@ -10,11 +10,10 @@ from services.ingestion.connections.directory import Connections
 from services.ingestion.webhooks.commands import TIMER, process_webhooks
 from services.ingestion.webhooks.handover import ARRIVED_AFTER, HANDOVER
 from services.ingestion.webhooks.pressure import Backlog, Pressure
-from services.ingestion.webhooks.tenants import Tenants
 from services.kit.bus import system_call
 from services.kit.call import Call
 from services.kit.clock import Clock
-from services.kit.context import background, hear, on, on_timer
+from services.kit.context import background, on, on_timer
 from services.kit.db import Database
 from services.kit.errors import AppError
 from services.kit.ids import new_id
@@ -22,6 +21,7 @@ from services.kit.log import get_logger
 from services.kit.peers import Peers
 from services.kit.ratelimit import RateLimiter
 from services.kit.sql import load_sql
+from services.kit.tenants import Tenants
 
 log = get_logger(__name__)
 sql = load_sql(__package__, "webhooks.sql")
@@ -115,12 +115,6 @@ async def judge_backlog(
             )
         except AppError as error:
             log.warning("batch left to its timer", batch=batch_id, reason=error.reason)
-
-
-@hear(TenantUpdated)
-async def notice_tenant(call: Call, event: TenantUpdated, *, tenants: Tenants) -> None:
-    """Judge by what the tenant is now, at once."""
-    await tenants.forget(event.tenant.id)
 
 
 @on(TenantUpdated)

@@ -1,8 +1,11 @@
 """The ledger as its owner reads it, and the handshake of a new subscription."""
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from google.protobuf.timestamp_pb2 import Timestamp
 from malha.ingestion.v1.webhook_event_pb2 import WebhookEvent, WebhookStatus
 from malha.ingestion.v1.webhook_event_service_pb2 import (
     GetWebhookEventRequest,
@@ -17,11 +20,15 @@ from malha.ingestion.v1.webhook_service_pb2 import (
 from services.ingestion.connections.directory import Connections
 from services.ingestion.connections.model import ConnectionNotFound
 from services.kit.call import Call
-from services.kit.errors import NotFound
+from services.kit.db import Record
+from services.kit.errors import InvalidRequest, NotFound
 from services.kit.pages import Page
 from services.kit.sql import load_sql
 
 sql = load_sql(__package__, "webhooks.sql")
+
+_FIRST = (datetime(1, 1, 1, tzinfo=UTC), str(UUID(int=0)))
+_LAST = (datetime(9999, 12, 31, tzinfo=UTC), str(UUID(int=(1 << 128) - 1)))
 
 
 class WebhookEventNotFound(NotFound):
@@ -31,37 +38,49 @@ class WebhookEventNotFound(NotFound):
 async def list_webhook_events(
     call: Call, request: ListWebhookEventsRequest
 ) -> ListWebhookEventsResponse:
-    """Webhook events of the caller's workspace, newest first."""
+    """Webhook events of the caller's workspace, newest first unless asked otherwise."""
     page = Page.of(request)
-    async with call.transaction() as tx:
-        rows = await tx.all(
-            sql.list_webhook_events,
-            call.workspace_id,
-            _stored_status(request.status) if request.status else None,
-            request.connection_id or None,
-            request.correlation_id or None,
-            _event_id(request.correlation_id),
-            page.after,
-            page.limit,
-        )
-    shown, next_page_token = page.cut(rows, by="id")
+    rows = await _events(call, request, page)
+    shown, next_page_token = page.cut(rows, by=("receive_time", "id"))
     return ListWebhookEventsResponse(
         webhook_events=[WebhookEvent(**row) for row in shown],
         next_page_token=next_page_token,
     )
 
 
+async def _events(call: Call, request: ListWebhookEventsRequest, page: Page) -> Sequence[Record]:
+    """The page's rows, by the query that has an index for what is asked."""
+    start = _FIRST if request.order_by == "receive_time" else _LAST
+    wanted = (
+        call.workspace_id,
+        request.connection_id or None,
+        _time(request.since, "since") if request.HasField("since") else _FIRST[0],
+        _time(request.until, "until") if request.HasField("until") else _LAST[0],
+        *(page.cursor or start),
+        page.limit,
+    )
+    status = _stored_status(request.status) if request.status else None
+    if correlation := request.correlation_id:
+        query = page.directed(sql.list_correlated_events)
+        return await call.all(query, *wanted, status, correlation, _event_id(correlation))
+    match status:
+        case "rejected":
+            return await call.all(page.directed(sql.list_rejected_events), *wanted)
+        case "queued":
+            return await call.all(page.directed(sql.list_queued_events), *wanted)
+    return await call.all(page.directed(sql.list_webhook_events), *wanted, status)
+
+
 async def get_webhook_event(call: Call, request: GetWebhookEventRequest) -> WebhookEvent:
     """One webhook event of the caller's workspace, with its payload."""
-    async with call.transaction() as tx:
-        row: dict[str, Any] = dict(
-            await tx.one(
-                sql.webhook_event,
-                request.id,
-                call.workspace_id,
-                missing=WebhookEventNotFound(id=request.id),
-            )
+    row: dict[str, Any] = dict(
+        await call.one(
+            sql.webhook_event,
+            request.id,
+            call.workspace_id,
+            missing=WebhookEventNotFound(id=request.id),
         )
+    )
     # What was refused may be anything, and may end in the middle of a character.
     row["payload"] = row["payload"].decode(errors="replace")
     return WebhookEvent(**row)
@@ -80,6 +99,13 @@ async def verify_subscription(
 
 def _stored_status(status: WebhookStatus) -> str:
     return WebhookStatus.Name(status).removeprefix("WEBHOOK_STATUS_").lower()
+
+
+def _time(time: Timestamp, field: str) -> datetime:
+    try:
+        return time.ToDatetime(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidRequest([(field, "must be a time of the years 1 to 9999")]) from None
 
 
 def _event_id(correlation_id: str) -> str | None:

@@ -122,18 +122,102 @@ SELECT command, create_time FROM ingestion.handovers WHERE id = $1;
 DELETE FROM ingestion.handovers WHERE id = $1;
 
 -- list_webhook_events
--- One page, newest first, without payloads. A workspace of '' sees all; NULL filters do not apply.
--- $5 is the correlation as an id: an event's own id is its correlation unless it took another's.
+-- One page, newest first, without payloads: received from $3 on and before $4, behind the last one
+-- shown, ($5, $6). A workspace of '' sees all; NULL filters do not apply. Each connection gives the
+-- next of its judged events, straight from the index; those without a verdict, which are few, join
+-- them, and the first of all are the page.
+SELECT e.id, e.workspace_id, e.connection_id, e.source,
+       'WEBHOOK_STATUS_' || upper(e.status::text) AS status, e.reason, e.kind, e.external_id,
+       e.signature, e.request_id, coalesce(e.correlation_id, e.id::text) AS correlation_id,
+       e.receive_time, e.process_time
+  FROM (
+    SELECT judged.*
+      FROM ingestion.connections c
+     CROSS JOIN LATERAL (
+      SELECT id, workspace_id, connection_id, source, status, reason, kind, external_id, signature,
+             request_id, correlation_id, receive_time, process_time
+        FROM ingestion.webhook_events
+       WHERE connection_id = c.id
+         AND status <> 'queued'
+         AND ($8::text IS NULL OR status = $8::text::ingestion.webhook_status)
+         AND receive_time >= $3
+         AND receive_time < $4
+         AND (receive_time, id) /*dir*/ < ($5::timestamptz, $6::uuid)
+       ORDER BY receive_time /*dir*/ DESC, id /*dir*/ DESC
+       LIMIT $7) AS judged
+     WHERE ($1::text = '' OR c.workspace_id = nullif($1::text, '')::uuid)
+       AND ($2::uuid IS NULL OR c.id = $2)
+    UNION ALL
+    SELECT queued.*
+      FROM (
+      SELECT id, workspace_id, connection_id, source, status, reason, kind, external_id, signature,
+             request_id, correlation_id, receive_time, process_time
+        FROM ingestion.webhook_events
+       WHERE status = 'queued'
+         AND $8::text IS NULL
+         AND ($1::text = '' OR workspace_id = nullif($1::text, '')::uuid)
+         AND ($2::uuid IS NULL OR connection_id = $2)
+         AND receive_time >= $3
+         AND receive_time < $4
+         AND (receive_time, id) /*dir*/ < ($5::timestamptz, $6::uuid)
+       ORDER BY receive_time /*dir*/ DESC, id /*dir*/ DESC
+       LIMIT $7) AS queued) AS e
+ ORDER BY e.receive_time /*dir*/ DESC, e.id /*dir*/ DESC
+ LIMIT $7;
+
+-- list_rejected_events
+-- As list_webhook_events, of the few that were rejected: they have an index of their own.
+SELECT e.id, e.workspace_id, e.connection_id, e.source,
+       'WEBHOOK_STATUS_' || upper(e.status::text) AS status, e.reason, e.kind, e.external_id,
+       e.signature, e.request_id, coalesce(e.correlation_id, e.id::text) AS correlation_id,
+       e.receive_time, e.process_time
+  FROM ingestion.connections c
+ CROSS JOIN LATERAL (
+  SELECT id, workspace_id, connection_id, source, status, reason, kind, external_id, signature, request_id,
+         correlation_id, receive_time, process_time
+    FROM ingestion.webhook_events
+   WHERE connection_id = c.id
+     AND status = 'rejected'
+     AND receive_time >= $3
+     AND receive_time < $4
+     AND (receive_time, id) /*dir*/ < ($5::timestamptz, $6::uuid)
+   ORDER BY receive_time /*dir*/ DESC, id /*dir*/ DESC
+   LIMIT $7) AS e
+ WHERE ($1::text = '' OR c.workspace_id = nullif($1::text, '')::uuid)
+   AND ($2::uuid IS NULL OR c.id = $2)
+ ORDER BY e.receive_time /*dir*/ DESC, e.id /*dir*/ DESC
+ LIMIT $7;
+
+-- list_queued_events
+-- As list_webhook_events, of the few that have no verdict yet.
 SELECT id, workspace_id, connection_id, source, 'WEBHOOK_STATUS_' || upper(status::text) AS status, reason,
        kind, external_id, signature, request_id, coalesce(correlation_id, id::text) AS correlation_id,
        receive_time, process_time
   FROM ingestion.webhook_events
- WHERE ($1::text = '' OR workspace_id = nullif($1::text, '')::uuid)
-   AND ($2::text IS NULL OR status = $2::text::ingestion.webhook_status)
-   AND ($3::uuid IS NULL OR connection_id = $3)
-   AND ($4::text IS NULL OR correlation_id = $4 OR (correlation_id IS NULL AND id = $5::uuid))
-   AND ($6::uuid IS NULL OR id < $6)
- ORDER BY id DESC
+ WHERE status = 'queued'
+   AND ($1::text = '' OR workspace_id = nullif($1::text, '')::uuid)
+   AND ($2::uuid IS NULL OR connection_id = $2)
+   AND receive_time >= $3
+   AND receive_time < $4
+   AND (receive_time, id) /*dir*/ < ($5::timestamptz, $6::uuid)
+ ORDER BY receive_time /*dir*/ DESC, id /*dir*/ DESC
+ LIMIT $7;
+
+-- list_correlated_events
+-- As list_webhook_events, of one correlation. $10 is the correlation as an id: an event's own id is
+-- its correlation unless it took another's.
+SELECT id, workspace_id, connection_id, source, 'WEBHOOK_STATUS_' || upper(status::text) AS status, reason,
+       kind, external_id, signature, request_id, coalesce(correlation_id, id::text) AS correlation_id,
+       receive_time, process_time
+  FROM ingestion.webhook_events
+ WHERE (correlation_id = $9 OR (correlation_id IS NULL AND id = $10::uuid))
+   AND ($8::text IS NULL OR status = $8::text::ingestion.webhook_status)
+   AND ($1::text = '' OR workspace_id = nullif($1::text, '')::uuid)
+   AND ($2::uuid IS NULL OR connection_id = $2)
+   AND receive_time >= $3
+   AND receive_time < $4
+   AND (receive_time, id) /*dir*/ < ($5::timestamptz, $6::uuid)
+ ORDER BY receive_time /*dir*/ DESC, id /*dir*/ DESC
  LIMIT $7;
 
 -- webhook_event

@@ -377,7 +377,7 @@ async def test_another_tenant_sees_no_deliveries(world: World) -> None:
     correlation = new_id()
     await world.deliver(world.message(), world.call(correlation))
     other = World(world.database, world.http.session, world.http.graph_url)
-    other.connections = Connections(world.database, SEALER)
+    other.connections = Connections(world.database, SEALER, world.clock)
     assert await other.listed(correlation) == []
     assert await other.rows() == []
 
@@ -388,7 +388,7 @@ async def test_every_part_ends_when_the_connection_cannot_be_opened_any_more(wor
     await world.deliver(command)
     assert await world.state(command) == "queued queued queued"
     other_key = Sealer([SecretStr(base64.b64encode(b"e" * 32).decode())])
-    world.connections = Connections(world.database, other_key)
+    world.connections = Connections(world.database, other_key, world.clock)
     world.clock.pass_by(10)
     await world.run_timers()
     assert await asyncio.wait_for(world.run_bus(), 5) == 1

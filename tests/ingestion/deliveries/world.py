@@ -12,20 +12,23 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 from malha.ingestion.v1.commands_pb2 import DeliverMessage
+from malha.ingestion.v1.connection_service_pb2 import DeleteConnectionRequest
 from malha.ingestion.v1.delivery_service_pb2 import (
     Delivery,
     DeliveryStatus,
     ListDeliveriesRequest,
 )
-from malha.ingestion.v1.events_pb2 import DeliveriesUpdated
+from malha.ingestion.v1.events_pb2 import ConnectionDeleted, DeliveriesUpdated
 from malha.message.v1 import message_pb2 as m
 from malha.processing.v1.turn_service_pb2 import ClaimReplyRequest, ClaimReplyResponse
 from pydantic import SecretStr
 
 from services.ingestion.channels.base import HTTP, ExternalId, Progress, StatusUpdate
+from services.ingestion.connections.commands import delete_connection
 from services.ingestion.connections.directory import Connections, seal_config
+from services.ingestion.connections.model import WebhookURLs
 from services.ingestion.deliveries.commands import deliver_message
-from services.ingestion.deliveries.events import resume_delivery
+from services.ingestion.deliveries.events import fail_waiting_deliveries, resume_delivery
 from services.ingestion.deliveries.queries import list_deliveries
 from services.ingestion.deliveries.statuses import apply_statuses
 from services.ingestion.settings import IngestionSettings
@@ -110,7 +113,7 @@ class World:
         self.http = HTTP(session, url)
         self.clock = SetClock()
         self.provider = Provider()
-        self.connections = Connections(database, SEALER)
+        self.connections = Connections(database, SEALER, self.clock)
         self.settings = IngestionSettings(send_timeout=timedelta(seconds=2), send_attempts=4)
         self.tenant_id, self.workspace_id, self.connection_id = new_id(), new_id(), new_id()
         self.fence = ClaimReplyResponse(granted=True)
@@ -159,7 +162,24 @@ class World:
     async def pause(self) -> None:
         async with self.call().transaction() as tx:
             await tx.run("UPDATE ingestion.connections SET status = 'paused'")
-        self.connections = Connections(self.database, SEALER)
+        self.connections = Connections(self.database, SEALER, self.clock)
+
+    async def disconnect(self) -> None:
+        """Delete the connection, and let deliveries hear of it."""
+        await delete_connection(
+            self.call(),
+            DeleteConnectionRequest(id=self.connection_id),
+            connections=self.connections,
+            clock=self.clock,
+            urls=WebhookURLs("https://malha.example"),
+        )
+        (row,) = await self.database.pool.fetch(
+            "SELECT payload FROM ingestion.outbox WHERE subject = $1",
+            f"evt.ingestion.{self.tenant_id}.connection_deleted",
+        )
+        await fail_waiting_deliveries(
+            self.call(), ConnectionDeleted.FromString(row["payload"]), clock=self.clock
+        )
 
     def message(
         self, text: str = "olá", *, conversation_id: str = "", turn_id: str = ""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from malha.crm.v1.events_pb2 import TenantUpdated
-from malha.crm.v1.tenant_pb2 import TenantStatus
+from malha.crm.v1.tenant_pb2 import Tenant, TenantStatus
 from malha.ingestion.v1.events_pb2 import WebhookAccepted, WebhookRejected
 
 from services.ingestion.webhooks.events import drop_tenant
@@ -140,12 +140,13 @@ async def test_a_suspended_tenant_rejects_until_it_is_served_again(
     world: World, tenant: TestTenant
 ) -> None:
     number = await world.connect(tenant.id)
-    known = world.tenants_by_id[tenant.id]
-    known.status = TenantStatus.TENANT_STATUS_SUSPENDED
+    served = world.tenants_by_id[tenant.id]
+    suspended = Tenant(id=tenant.id, status=TenantStatus.TENANT_STATUS_SUSPENDED)
+    world.tenants_by_id[tenant.id] = suspended
     assert await world.receive_and_process(number.webhook(number.text("a"))) == [200]
-    known.status = TenantStatus.TENANT_STATUS_ACTIVE
+    world.tenants_by_id[tenant.id] = served
     await world.receive_and_process(number.webhook(number.text("b")))
-    await drop_tenant(world.call(tenant.id), TenantUpdated(tenant=known), tenants=world.tenants)
+    await drop_tenant(world.call(tenant.id), TenantUpdated(tenant=served), tenants=world.tenants)
     await world.receive_and_process(number.webhook(number.text("c")))
     assert await world.verdicts(tenant.id) == [
         ("rejected", "TENANT_SUSPENDED"),

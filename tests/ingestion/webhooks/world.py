@@ -22,7 +22,6 @@ from services.ingestion.connections.directory import Connections, seal_config
 from services.ingestion.webhooks.commands import process_webhooks, receive_webhooks
 from services.ingestion.webhooks.model import Floods
 from services.ingestion.webhooks.pressure import Backlog, Pressure
-from services.ingestion.webhooks.tenants import Tenants
 from services.kit.cache import Cache
 from services.kit.call import Call
 from services.kit.clock import Clock
@@ -31,6 +30,7 @@ from services.kit.db import Database, Record
 from services.kit.ids import new_id
 from services.kit.outbox import Stamp
 from services.kit.ratelimit import RateLimiter
+from services.kit.tenants import Tenants
 from services.kit.testing import FakePeers, service_call
 
 M = TypeVar("M", bound=Message)
@@ -126,7 +126,7 @@ class World:
     tenants_by_id: dict[str, Tenant] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.connections = Connections(self.database, SEALER)
+        self.connections = Connections(self.database, SEALER, self.clock)
         self.cache = Cache(self.valkey)
         self.tenants = Tenants(self.cache)
         self.limiter = RateLimiter(self.valkey)

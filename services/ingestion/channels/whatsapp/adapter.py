@@ -5,7 +5,8 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, ClassVar
+from datetime import datetime, timedelta
+from typing import Annotated, Any, ClassVar, Self
 
 from malha.message.v1.message_pb2 import Message
 from pydantic import Field, SecretStr, field_validator
@@ -30,6 +31,8 @@ from services.ingestion.channels.whatsapp.outbound import read_account_name, sen
 _SIGNATURE = re.compile(r"sha256=([0-9a-f]{64})")
 _LONGEST_CHALLENGE = 256
 _LONGEST_TOKEN = 1024
+# So long Meta repeats what was not answered, with the signature it had.
+_STILL_BELIEVED = timedelta(days=7)
 
 NumericId = Annotated[str, Field(pattern=r"^[0-9]{1,32}$")]
 
@@ -44,11 +47,18 @@ class WhatsAppConfig(ChannelConfig):
     app_secret: SecretStr
     """The app's secret: it signs every webhook."""
     previous_app_secret: SecretStr | None = None
-    """The secret before it, accepted for as long as it is set."""
+    """The secret before it, still accepted."""
+    previous_app_secret_end_time: datetime | None = None
+    """Until when; for as long as it is set when this is not."""
     verify_token: SecretStr
     """What Meta must show when it subscribes."""
     access_token: SecretStr
     """A system user's token that may send as this number."""
+
+    renewable: ClassVar[frozenset[str]] = frozenset({"app_secret", "verify_token", "access_token"})
+    kept: ClassVar[frozenset[str]] = frozenset(
+        {"previous_app_secret", "previous_app_secret_end_time"}
+    )
 
     @field_validator("app_secret", "previous_app_secret", "verify_token", "access_token")
     @classmethod
@@ -61,6 +71,23 @@ class WhatsAppConfig(ChannelConfig):
             if len(value) > _LONGEST_TOKEN:
                 raise ValueError(f"must have at most {_LONGEST_TOKEN} characters")
         return secret
+
+    @classmethod
+    def renewed(
+        cls, stored: Mapping[str, Any], secrets: Mapping[str, Any], now: datetime
+    ) -> dict[str, Any]:
+        made = {**stored, **secrets}
+        # Said again, it is not the one before: a repeated update would forget that one.
+        if made["app_secret"] != stored["app_secret"]:
+            made["previous_app_secret"] = stored["app_secret"]
+            made["previous_app_secret_end_time"] = (now + _STILL_BELIEVED).isoformat()
+        return made
+
+    def at(self, now: datetime) -> Self:
+        end = self.previous_app_secret_end_time
+        if end is None or now < end:
+            return self
+        return self.model_copy(update={"previous_app_secret": None})
 
     @property
     def external_id(self) -> str:
