@@ -5,6 +5,8 @@ from typing import Any
 
 from sanic import Sanic
 
+from edge.bodies import Bodies
+from edge.checks import serve_checks
 from edge.collector import Collector
 from edge.documents import serve_documents
 from edge.health import Failing, serve_health
@@ -12,6 +14,7 @@ from edge.problems import Problems
 from edge.settings import EdgeSettings
 from edge.webhooks import Verify, serve_webhooks
 from edge.welcome import serve_welcome
+from envoyconf.contracts import load_contracts
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ def build_app(settings: EdgeSettings, deps: Dependencies, name: str = "edge") ->
             "KEEP_ALIVE_TIMEOUT": 120,
         }
     )
+    serve_checks(app, Bodies(load_contracts()))
     serve_webhooks(app, deps.collector, deps.verify)
     serve_health(app, deps.failing)
     serve_documents(app, settings.openapi_dir)

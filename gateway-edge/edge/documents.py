@@ -1,4 +1,4 @@
-"""The API's OpenAPI documents, and a Swagger page for each, from files shipped with Malha."""
+"""The API's OpenAPI documents, a Swagger page for each, and its policy, from shipped files."""
 
 import re
 from pathlib import Path
@@ -6,9 +6,10 @@ from typing import Any
 
 import orjson
 import yaml
+from markdown_it import MarkdownIt
 from sanic import Request, Sanic
 from sanic.exceptions import NotFound
-from sanic.response import HTTPResponse, html
+from sanic.response import HTTPResponse, html, redirect
 from swagger_ui_bundle import swagger_ui_path  # type: ignore[import-untyped]
 
 from services.kit.log import get_logger
@@ -28,17 +29,25 @@ _ASSETS = {
     "swagger-ui-bundle.js": "text/javascript",
     "favicon-32x32.png": "image/png",
 }
+# The policy page has no script at all.
+_STILL_POLICY = _POLICY.replace("script-src 'self'; ", "")
+_OWN_ASSETS = {"docs.js": "text/javascript", "policy.css": "text/css"}
+_RULES = Path(__file__).parents[2] / "docs" / "api-policy.md"
+_READ = ["GET", "HEAD"]
 _DAY = "public, max-age=86400"
 
 
 def serve_documents(app: Sanic[Any, Any], directory: Path) -> None:
     """Serve /openapi/{version}.json and /docs/{version} for every document in the directory."""
     documents = read_documents(directory)
+    newest = max(documents, key=lambda version: int(version[1:]), default="v1")
     assets = {name: (Path(swagger_ui_path) / name).read_bytes() for name in _ASSETS}
+    assets["docs.js"] = (_PAGES / "docs.js").read_bytes()
+    assets["policy.css"] = (_PAGES / "policy.css").read_bytes()
     page = (_PAGES / "docs.html").read_text()
-    starter = (_PAGES / "docs.js").read_bytes()
+    rules = policy_page(_RULES) if _RULES.is_file() else ""
 
-    @app.get("/openapi/<name:str>")
+    @app.route("/openapi/<name:str>", methods=_READ)
     async def openapi(_request: Request, name: str) -> HTTPResponse:
         version = name.removesuffix(".json")
         if name == version or version not in documents:
@@ -49,27 +58,45 @@ def serve_documents(app: Sanic[Any, Any], directory: Path) -> None:
             headers={"cache-control": "no-cache", "x-content-type-options": "nosniff"},
         )
 
-    @app.get("/docs/<version:str>")
+    @app.route("/docs", methods=_READ)
+    async def docs_newest(_request: Request) -> HTTPResponse:
+        return redirect(f"/docs/{newest}")
+
+    @app.route("/docs/policy", methods=_READ)
+    async def docs_policy(_request: Request) -> HTTPResponse:
+        if not rules:
+            raise NotFound
+        return html(rules, headers=_page_headers(_STILL_POLICY))
+
+    @app.route("/docs/<version:str>", methods=_READ)
     async def docs(_request: Request, version: str) -> HTTPResponse:
         if version not in documents:
             raise NotFound
-        return html(
-            page.replace("{version}", version),
-            headers={
-                "content-security-policy": _POLICY,
-                "x-content-type-options": "nosniff",
-                "referrer-policy": "same-origin",
-            },
-        )
+        return html(page.replace("{version}", version), headers=_page_headers(_POLICY))
 
-    @app.get("/docs/assets/<name:str>")
+    @app.route("/docs/assets/<name:str>", methods=_READ)
     async def docs_asset(_request: Request, name: str) -> HTTPResponse:
-        headers = {"cache-control": _DAY, "x-content-type-options": "nosniff"}
-        if name == "docs.js":
-            return HTTPResponse(starter, content_type="text/javascript", headers=headers)
         if name not in assets:
             raise NotFound
-        return HTTPResponse(assets[name], content_type=_ASSETS[name], headers=headers)
+        return HTTPResponse(
+            assets[name],
+            content_type=_ASSETS.get(name) or _OWN_ASSETS[name],
+            headers={"cache-control": _DAY, "x-content-type-options": "nosniff"},
+        )
+
+
+def policy_page(path: Path) -> str:
+    """The API's policy as a page, from its Markdown."""
+    text = MarkdownIt("commonmark", {"html": False}).enable("table").render(path.read_text())
+    return (_PAGES / "policy.html").read_text().replace("{text}", text)
+
+
+def _page_headers(policy: str) -> dict[str, str]:
+    return {
+        "content-security-policy": policy,
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "same-origin",
+    }
 
 
 def read_documents(directory: Path) -> dict[str, bytes]:

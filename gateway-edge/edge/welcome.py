@@ -77,7 +77,7 @@ def language(asked: str) -> str:
 def welcome_page(lang: str, sandbox_url: str) -> str:
     """The page in one language."""
     texts = _TEXTS[lang]
-    targets = {"docs": "/docs/v1", "phone": sandbox_url, "health": "/readyz"}
+    targets = {"docs": "/docs", "phone": sandbox_url, "health": "/readyz"}
     links = "\n".join(
         f'        <li><a href="{escape(href)}"><strong>{escape(texts[key][0])}</strong>'
         f"<span>{escape(texts[key][1])}</span></a></li>"

@@ -1,11 +1,19 @@
 """Envoy's whole configuration, for one mesh."""
 
-from envoy.config.bootstrap.v3.bootstrap_pb2 import Admin, Bootstrap
+from collections.abc import Sequence
+
+from envoy.config.bootstrap.v3.bootstrap_pb2 import (
+    Admin,
+    Bootstrap,
+    LayeredRuntime,
+    RuntimeLayer,
+)
 from envoy.config.core.v3.base_pb2 import Node
 from envoy.config.overload.v3.overload_pb2 import OverloadManager, ResourceMonitor
 from envoy.extensions.resource_monitors.downstream_connections.v3 import (
     downstream_connections_pb2,
 )
+from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import Struct
 
@@ -18,7 +26,10 @@ from envoyconf.mesh import Mesh, production
 from envoyconf.values import wrap
 
 MAX_CONNECTIONS = 20_000
-MAPS = frozenset({"json_format", "typed_per_filter_config", "typed_extension_protocol_options"})
+LEVELS = ("error", "warn")
+MAPS = frozenset(
+    {"json_format", "static_layer", "typed_per_filter_config", "typed_extension_protocol_options"}
+)
 
 
 def production_bootstrap() -> dict[str, object]:
@@ -26,9 +37,12 @@ def production_bootstrap() -> dict[str, object]:
     return bootstrap(production({rpc.cluster for rpc in rpcs_of(load_contracts())}))
 
 
-def bootstrap(mesh: Mesh) -> dict[str, object]:
-    """The configuration as JSON says it. Raises ValueError when the mesh lacks a service."""
-    files = load_contracts()
+def bootstrap(mesh: Mesh, files: Sequence[FileDescriptor] | None = None) -> dict[str, object]:
+    """The configuration as JSON says it, for all contracts or for some.
+
+    Raises ValueError when the mesh lacks a service.
+    """
+    files = load_contracts() if files is None else files
     rpcs = rpcs_of(files)
     mesh.check({rpc.cluster for rpc in rpcs})
     echo = mesh.extra.echo is not None
@@ -46,6 +60,7 @@ def bootstrap(mesh: Mesh) -> dict[str, object]:
         admin=Admin(address=pipe(mesh.admin_socket)),
         overload_manager=_overload_manager(),
         application_log_config=_application_log(),
+        layered_runtime=_runtime(),
     )
     config.static_resources.clusters.extend(clusters(mesh))
     config.static_resources.listeners.append(rest_listener(mesh, rpcs, descriptors))
@@ -80,6 +95,14 @@ def _overload_manager() -> OverloadManager:
             )
         ]
     )
+
+
+def _runtime() -> LayeredRuntime:
+    # All paths that take a method are one expression. The limit is there for strangers'
+    # expressions; ours are linear in the path, however many alternatives they have.
+    layer = RuntimeLayer(name="static", static_layer=Struct())
+    layer.static_layer.update({f"re2.max_program_size.{what}_level": 10_000 for what in LEVELS})
+    return LayeredRuntime(layers=[layer])
 
 
 def _application_log() -> Bootstrap.ApplicationLogConfig:

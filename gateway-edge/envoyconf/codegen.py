@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
+from envoyconf.distribution import distribution
 from envoyconf.mirror import differences, mirror
 from envoyconf.protoc import ROOT, VALIDATE, ContractsDoNotCompile, compile_contracts
 
@@ -54,7 +55,7 @@ def python_files(root: Path) -> dict[Path, bytes]:
             path.relative_to(out): path.read_bytes()
             for path in sorted(out.rglob("*.py*"))
             if path.relative_to(out).as_posix() not in unused
-        }
+        } | distribution(root)
 
 
 def _stubs_of_nothing(described: bytes) -> set[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date, timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
@@ -12,15 +13,30 @@ from google.api.http_pb2 import HttpRule
 from google.protobuf.descriptor import FileDescriptor, MethodDescriptor, ServiceDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
 from malha.bus.v1 import options_pb2
+from malha.crm.v1 import user_pb2
 
 PUBLIC = "public"
 """Scope of an RPC that needs no identity."""
-INTERNAL_SCOPES = frozenset({"service", "operator"})
-"""Scopes that no API key or person can hold."""
+ANY_PERSON = "user"
+"""Scope that every signed-in person holds, and no API key."""
+INTERNAL_SCOPES = frozenset({"service", "admin"})
+"""Scopes that no API key or person of a tenant can hold."""
+NOTICE = timedelta(days=180)
+"""The least between the announcement that an RPC will stop and the day it does."""
 
 
 class ContractError(Exception):
     """A contract says something that the edge cannot serve."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deprecation:
+    """An RPC that will be switched off."""
+
+    since: date
+    sunset: date
+    successor: str
+    """The path to call instead; empty when there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +55,7 @@ class RPC:
     scope: str
     repeatable: bool
     """Whether a second attempt is harmless."""
+    deprecation: Deprecation | None = None
 
     @property
     def path(self) -> str:
@@ -80,6 +97,7 @@ def rpc_of(method: MethodDescriptor) -> RPC:
         rules=tuple(http_rules(method)),
         scope=scope_of(method),
         repeatable=options_of(method).idempotency_level != MethodOptions.IDEMPOTENCY_UNKNOWN,
+        deprecation=deprecation_of(method),
     )
     check(rpc)
     return rpc
@@ -95,6 +113,35 @@ def scope_of(method: MethodDescriptor) -> str:
     # The stubs take an extension for an ordinary field's descriptor.
     scope: str = options_of(method).Extensions[cast(Any, options_pb2.required_scope)]
     return scope
+
+
+def deprecation_of(method: MethodDescriptor) -> Deprecation | None:
+    """When an RPC stops working; None for one that stays. Raises ContractError."""
+    options = options_of(method)
+    extension = cast(Any, options_pb2.deprecation)
+    if not options.HasExtension(extension):
+        return None
+    said: options_pb2.DeprecationOptions = options.Extensions[extension]
+    try:
+        since, sunset = date.fromisoformat(said.since), date.fromisoformat(said.sunset)
+    except ValueError as error:
+        raise ContractError(f"{method.full_name}: deprecation: {error}.") from None
+    if sunset - since < NOTICE:
+        raise ContractError(
+            f"{method.full_name} stops {(sunset - since).days} days after it was announced; "
+            f"partners have {NOTICE.days}."
+        )
+    return Deprecation(since, sunset, said.successor)
+
+
+def roles_by_scope() -> dict[str, list[str]]:
+    """Who holds each scope: the roles that a person of a tenant may have, the mightiest first."""
+    holders: dict[str, list[str]] = {}
+    for value in user_pb2.Role.DESCRIPTOR.values:
+        said = value.GetOptions().Extensions[cast(Any, options_pb2.role)]
+        for scope in said.scopes:
+            holders.setdefault(scope, []).append(value.name.removeprefix("ROLE_").lower())
+    return holders
 
 
 def http_rules(method: MethodDescriptor) -> Iterator[HttpRule]:

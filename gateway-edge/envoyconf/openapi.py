@@ -14,37 +14,23 @@ from google.protobuf.descriptor import (
 )
 
 from envoyconf import problems
+from envoyconf.about import ABOUT, IDEMPOTENCY_KEY, IF_MATCH, parameters
 from envoyconf.comments import first_sentence
-from envoyconf.contracts import PUBLIC, http_rules, rpc_of, services_of, verb_and_path
+from envoyconf.contracts import (
+    ANY_PERSON,
+    PUBLIC,
+    RPC,
+    http_rules,
+    roles_by_scope,
+    rpc_of,
+    services_of,
+    verb_and_path,
+)
+from envoyconf.examples import example
 from envoyconf.rules import may_be_absent
 from envoyconf.schemas import NOT_IN_A_QUERY, WELL_KNOWN, Schemas
 
 Schema = dict[str, Any]
-
-ABOUT = """\
-Malha's API. Each call is also a gRPC method; `x-rpc` names it.
-
-**Identity.** An API key in `x-api-key`, or a person's token as `Authorization: Bearer …`. The \
-scope that a call needs stands at the call.
-
-**Errors** are `google.rpc.Status`. Tell them apart by `reason` in their `ErrorInfo`; quote the \
-`requestId` to support. Ids that do not exist and ids of other tenants look the same: 404.
-
-**Pages.** Lists return at most `pageSize` items (50 by default, 200 at the most) and a \
-`nextPageToken`, empty on the last page. A token belongs to the query it came with.
-
-**Updates** change what is sent: a field that is absent stays as it is, an empty one is cleared.
-
-**JSON** is Protobuf's: camelCase names (snake_case is accepted), 64-bit numbers as strings, \
-bytes as base64, spans of time as `"3.5s"`, enums by name. Answers hold every plain field, empty \
-or not; unset objects and times are left out.
-
-**Mind the spelling.** Fields in a body that the API does not know are ignored without an error. \
-Query parameters that it does not know are refused with 400.
-
-Bodies are at most 1 MiB. `x-correlation-id` (64 characters at the most) is taken over into logs \
-and events, and returned.
-"""
 
 
 def versions_of(files: Iterable[FileDescriptor]) -> list[str]:
@@ -81,6 +67,10 @@ def openapi(files: Iterable[FileDescriptor], comments: Mapping[str, str], versio
     return {
         "openapi": "3.1.0",
         "info": {"title": "Malha", "version": version, "description": ABOUT},
+        "externalDocs": {
+            "description": "Versions, limits, idempotency and errors",
+            "url": "/docs/policy",
+        },
         "servers": [{"url": "/"}],
         "tags": [
             {"name": _tag(service), "description": schemas.comment(service)} for service in services
@@ -88,6 +78,7 @@ def openapi(files: Iterable[FileDescriptor], comments: Mapping[str, str], versio
         "paths": dict(sorted(paths.items())),
         "components": {
             "schemas": dict(sorted({**schemas.components, **problems.SCHEMAS}.items())),
+            "parameters": parameters(),
             "responses": problems.RESPONSES,
             "headers": problems.HEADERS,
             "securitySchemes": {
@@ -128,22 +119,31 @@ class _Operation:
             "operationId": f"{method.containing_service.name}_{method.name}{suffix}",
             "tags": [_tag(method.containing_service)],
             "summary": first_sentence(comment),
-            "description": comment
-            if rpc.scope == PUBLIC
-            else f"{comment}\n\nScope: `{rpc.scope}`.",
+            "description": "\n\n".join([comment, *_who(rpc), *_until(rpc)]),
             "x-rpc": f"{rpc.service}.{rpc.name}",
-            "security": []
-            if rpc.scope == PUBLIC
-            else [{"apiKey": [rpc.scope]}, {"bearer": [rpc.scope]}],
+            "security": _security(rpc.scope),
         }
-        if method.GetOptions().deprecated:
+        if rpc.deprecation or method.GetOptions().deprecated:
             operation["deprecated"] = True
-        if parameters := [*self._path_parameters(), *self._query_parameters()]:
-            operation["parameters"] = parameters
+        operation["parameters"] = [
+            *self._path_parameters(),
+            *self._query_parameters(),
+            *({"$ref": f"#/components/parameters/{name}"} for name in self._headers(rpc)),
+        ]
         if self._rule.body:
             operation["requestBody"] = self._body()
-        operation["responses"] = self._responses(rpc.scope, comment)
+        operation["responses"] = self._responses(rpc, comment)
         return operation
+
+    def _headers(self, rpc: RPC) -> Iterator[str]:
+        if self._takes_key(rpc):
+            yield IDEMPOTENCY_KEY
+        if "etag" in self._method.input_type.fields_by_name:
+            yield IF_MATCH
+        yield problems.TRACE_HEADERS[1]
+
+    def _takes_key(self, rpc: RPC) -> bool:
+        return self.verb != "get" and rpc.scope != PUBLIC
 
     def _name_in_path(self, match: re.Match[str]) -> str:
         return "{" + _json_path(self._in_path[match[1]]) + "}"
@@ -179,33 +179,83 @@ class _Operation:
 
     def _body(self) -> Schema:
         if self._rule.body == "*":
-            schema = self._schemas.request(self._method.input_type, without=self._in_path)
+            message, elsewhere = self._method.input_type, tuple(self._in_path)
+            schema = self._schemas.request(message, without=elsewhere)
         else:
             field = self._method.input_type.fields_by_name[self._rule.body]
+            assert field.message_type is not None
+            message, elsewhere = field.message_type, ()
             schema = self._schemas.field(field, sent=True)
-        return {"required": True, "content": {"application/json": {"schema": schema}}}
+        media = {"schema": schema, "example": example(message, sent=True, without=elsewhere)}
+        # No body at all means {}.
+        needed = any(
+            not may_be_absent(field) for field in message.fields if field.name not in elsewhere
+        )
+        return {"required": needed, "content": {"application/json": media}}
 
-    def _responses(self, scope: str, comment: str) -> Schema:
-        names = {"400": "InvalidArgument", "429": "TooManyRequests", "default": "Error"}
+    def _responses(self, rpc: RPC, comment: str) -> Schema:
         # Signing in needs no identity, and fails for want of one.
-        names["401"] = "Unauthenticated"
-        if scope != PUBLIC:
-            names["403"] = "PermissionDenied"
+        names = ["InvalidArgument", "Unauthenticated", "TooManyRequests", "Unavailable", "Error"]
+        if rpc.scope != PUBLIC:
+            names.append("PermissionDenied")
         if self._in_path or "_NOT_FOUND" in comment:
-            names["404"] = "NotFound"
-        if "_ALREADY_" in comment:
-            names["409"] = "AlreadyExists"
+            names.append("NotFound")
+        if self._takes_key(rpc) or "_ALREADY_" in comment:
+            names.append("Conflict")
         if self._rule.body:
-            names["413"] = "BodyTooLarge"
-        answer = {
-            "description": "What was asked for.",
-            "headers": problems.header_references(*problems.TRACE_HEADERS),
+            names += ["BodyTooLarge", "UnsupportedMediaType"]
+        errors = {
+            problems.PROBLEMS[name].status: {"$ref": f"#/components/responses/{name}"}
+            for name in names
+        }
+        return {"200": self._answer(rpc), **dict(sorted(errors.items()))}
+
+    def _answer(self, rpc: RPC) -> Schema:
+        message = self._method.output_type
+        headers = list(problems.TRACE_HEADERS)
+        if rpc.scope != PUBLIC:
+            headers += problems.LIMIT_HEADERS
+        if "etag" in message.fields_by_name:
+            headers.append("ETag")
+        if self._takes_key(rpc):
+            headers.append("idempotent-replayed")
+        if rpc.deprecation:
+            headers += problems.DEPRECATION_HEADERS[: 3 if rpc.deprecation.successor else 2]
+        return {
+            "description": self._schemas.comment(message) or "Done.",
+            "headers": problems.header_references(*headers),
             "content": {
-                "application/json": {"schema": self._schemas.answer(self._method.output_type)}
+                "application/json": {
+                    "schema": self._schemas.answer(message),
+                    "example": example(message, sent=False),
+                }
             },
         }
-        errors = {code: {"$ref": f"#/components/responses/{names[code]}"} for code in sorted(names)}
-        return {"200": answer, **errors}
+
+
+def _who(rpc: RPC) -> Iterator[str]:
+    if rpc.scope == PUBLIC:
+        yield "Needs no identity."
+    elif rpc.scope == ANY_PERSON:
+        yield "Any signed-in person; no API key."
+    else:
+        holders = ", ".join(roles_by_scope().get(rpc.scope, ()))
+        yield f"Scope: `{rpc.scope}`. Roles: {holders}."
+
+
+def _until(rpc: RPC) -> Iterator[str]:
+    if rpc.deprecation:
+        said = f"**Deprecated** since {rpc.deprecation.since}, stops on {rpc.deprecation.sunset}."
+        successor = rpc.deprecation.successor
+        yield f"{said} Call `{successor}` instead." if successor else said
+
+
+def _security(scope: str) -> list[Schema]:
+    if scope == PUBLIC:
+        return []
+    if scope == ANY_PERSON:
+        return [{"bearer": [scope]}]
+    return [{"apiKey": [scope]}, {"bearer": [scope]}]
 
 
 def _belongs(method: MethodDescriptor, version: str) -> bool:

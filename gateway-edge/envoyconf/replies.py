@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from envoy.config.accesslog.v3.accesslog_pb2 import ComparisonFilter
-from envoy.config.core.v3.base_pb2 import RuntimeUInt32
+from envoy.config.accesslog.v3.accesslog_pb2 import ComparisonFilter, StatusCodeFilter
+from envoy.config.core.v3.base_pb2 import DataSource, HeaderValue, RuntimeUInt32
 from envoy.config.core.v3.substitution_format_string_pb2 import SubstitutionFormatString
 from envoy.extensions.filters.network.http_connection_manager.v3 import (
     http_connection_manager_pb2 as hcm,
@@ -25,6 +25,7 @@ class Refusal:
     message: str
 
 
+RETRY_SECONDS = "1"
 UNAVAILABLE = "This is not available right now; trying again may help."
 # What Envoy would say of itself names sockets and resets: only the log is told.
 REFUSALS = (
@@ -36,8 +37,17 @@ REFUSALS = (
     ),
     Refusal(403, code_pb2.PERMISSION_DENIED, "FORBIDDEN", "This is not allowed."),
     Refusal(404, code_pb2.NOT_FOUND, "ROUTE_NOT_FOUND", "There is no such route."),
+    Refusal(
+        405, code_pb2.UNIMPLEMENTED, "METHOD_NOT_ALLOWED", "This route does not take this method."
+    ),
     Refusal(408, code_pb2.DEADLINE_EXCEEDED, "REQUEST_TOO_SLOW", "The request took too long."),
     Refusal(413, code_pb2.INVALID_ARGUMENT, "BODY_TOO_LARGE", "The body is too large."),
+    Refusal(
+        415,
+        code_pb2.INVALID_ARGUMENT,
+        "MEDIA_TYPE_UNSUPPORTED",
+        "The body must be application/json, not compressed.",
+    ),
     Refusal(426, code_pb2.INVALID_ARGUMENT, "PROTOCOL_TOO_OLD", "HTTP/1.1 or newer is needed."),
     Refusal(429, code_pb2.RESOURCE_EXHAUSTED, "TOO_MANY_REQUESTS", "Too many requests."),
     Refusal(431, code_pb2.INVALID_ARGUMENT, "HEADERS_TOO_LARGE", "The headers are too large."),
@@ -51,7 +61,7 @@ REFUSALS = (
 def local_replies() -> hcm.LocalReplyConfig:
     """Bodies of the answers that no service gave."""
     return hcm.LocalReplyConfig(
-        mappers=[_mapper(refusal) for refusal in REFUSALS],
+        mappers=[_as_judged(), _empty(), *(_mapper(refusal) for refusal in REFUSALS)],
         # Whatever Envoy may think of next is still JSON.
         body_format=_body(Refusal(0, code_pb2.UNKNOWN, "REFUSED", "The request was refused.")),
     )
@@ -62,17 +72,44 @@ def json_format(fields: dict[str, object]) -> SubstitutionFormatString:
     return ParseDict({"json_format": fields, "omit_empty_values": True}, SubstitutionFormatString())
 
 
-def _mapper(refusal: Refusal) -> hcm.ResponseMapper:
-    mapper = hcm.ResponseMapper(body_format_override=_body(refusal))
-    mapper.filter.status_code_filter.comparison.CopyFrom(
-        ComparisonFilter(
-            op=ComparisonFilter.EQ,
-            value=RuntimeUInt32(
-                default_value=refusal.http, runtime_key=f"malha.refusal.{refusal.http}"
-            ),
+def _as_judged() -> hcm.ResponseMapper:
+    # What the edge says of a body is the whole answer already.
+    mapper = hcm.ResponseMapper(
+        body_format_override=SubstitutionFormatString(
+            text_format_source=DataSource(inline_string="%LOCAL_REPLY_BODY%"),
+            content_type="application/json",
         )
     )
+    mapper.filter.response_flag_filter.flags.append("UAEX")
     return mapper
+
+
+def _empty() -> hcm.ResponseMapper:
+    mapper = hcm.ResponseMapper(
+        body_format_override=SubstitutionFormatString(
+            text_format_source=DataSource(inline_string="%LOCAL_REPLY_BODY%")
+        )
+    )
+    mapper.filter.status_code_filter.CopyFrom(_status(204))
+    return mapper
+
+
+def _mapper(refusal: Refusal) -> hcm.ResponseMapper:
+    mapper = hcm.ResponseMapper(body_format_override=_body(refusal))
+    mapper.filter.status_code_filter.CopyFrom(_status(refusal.http))
+    if refusal.http in (429, 503):
+        soon = HeaderValue(key="retry-after", value=RETRY_SECONDS)
+        mapper.headers_to_add.add(header=soon)
+    return mapper
+
+
+def _status(code: int) -> StatusCodeFilter:
+    return StatusCodeFilter(
+        comparison=ComparisonFilter(
+            op=ComparisonFilter.EQ,
+            value=RuntimeUInt32(default_value=code, runtime_key=f"malha.refusal.{code}"),
+        )
+    )
 
 
 def _body(refusal: Refusal) -> SubstitutionFormatString:

@@ -1,11 +1,12 @@
 """Which request goes where. Only what is named here is reachable."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime
+from email.utils import format_datetime
 
 from envoy.config.core.v3.base_pb2 import DataSource
 from envoy.config.route.v3.route_components_pb2 import (
     DirectResponseAction,
-    FilterConfig,
     HeaderMatcher,
     RetryPolicy,
     Route,
@@ -16,11 +17,22 @@ from envoy.config.route.v3.route_components_pb2 import (
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.retry.host.previous_hosts.v3.previous_hosts_pb2 import PreviousHostsPredicate
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
-from google.protobuf.struct_pb2 import Struct
 
-from envoyconf.contracts import RPC
-from envoyconf.filters import BUFFER, ORIGINAL_PATH, TRANSCODER, set_header, webhook_buffer
+from envoyconf import refusals
+from envoyconf.contracts import RPC, Deprecation
+from envoyconf.filters import (
+    BUFFER,
+    CHECK,
+    ORIGINAL_PATH,
+    REWRITE,
+    TRANSCODER,
+    check_bodies,
+    name_the_field,
+    set_header,
+    webhook_buffer,
+)
 from envoyconf.mesh import EDGE
+from envoyconf.templates import templates_of
 from envoyconf.values import seconds, uint, wrap
 
 READ_TIMEOUT = 15
@@ -29,6 +41,8 @@ WEBHOOK_TIMEOUT = 20
 WEB_TIMEOUT = 60
 LONGEST_CALL = 300
 
+WITH_BODY = frozenset({"PATCH", "POST", "PUT"})
+
 NOTHING_WAS_SENT = "connect-failure,refused-stream,reset-before-request"
 REPEATABLE = f"{NOTHING_WAS_SENT},reset,unavailable"
 
@@ -36,12 +50,15 @@ REPEATABLE = f"{NOTHING_WAS_SENT},reset,unavailable"
 def rest_routes(rpcs: Iterable[RPC]) -> RouteConfiguration:
     """REST: the public RPCs, and everything that is the edge's."""
     public = [rpc for rpc in rpcs if rpc.rules]
-    versions = sorted({rpc.version for rpc in public})
+    by_version: dict[str, list[RPC]] = {}
+    for rpc in public:
+        by_version.setdefault(rpc.version, []).append(rpc)
     return _configuration(
         "rest",
         [
             *(_transcoded(rpc) for rpc in public),
-            *(_nothing_but_rpcs(version) for version in versions),
+            *(route for item in sorted(by_version.items()) for route in _version(*item)),
+            refusals.inside(),
             _webhooks(),
             _websocket(),
             _web(),
@@ -86,18 +103,66 @@ def _transcoded(rpc: RPC) -> Route:
     # A service that knows the deadline stops working for somebody who has left.
     route.request_headers_to_add.append(set_header("grpc-timeout", f"{timeout}S"))
     route.response_headers_to_add.append(set_header("cache-control", "no-store"))
+    if rpc.deprecation:
+        for name, value in deprecation_headers(rpc.deprecation).items():
+            route.response_headers_to_add.append(set_header(name, value))
     return route
 
 
-def _nothing_but_rpcs(version: str) -> Route:
-    # The transcoder refuses what it does not know, except gRPC requests, which it lets pass.
-    return Route(
-        name=f"{version}-unknown",
-        match=RouteMatch(prefix=f"/{version}/"),
+def deprecation_headers(deprecation: Deprecation) -> dict[str, str]:
+    """What every answer of an RPC says that will be switched off (RFC 9745, RFC 8594)."""
+    headers = {
+        "deprecation": f"@{_midnight(deprecation.since).timestamp():.0f}",
+        "sunset": format_datetime(_midnight(deprecation.sunset), usegmt=True),
+    }
+    if deprecation.successor:
+        headers["link"] = f'<{deprecation.successor}>; rel="successor-version"'
+    return headers
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def _version(version: str, rpcs: list[RPC]) -> Iterator[Route]:
+    """What becomes of a request before the transcoder has looked at it."""
+    templates = templates_of(rpcs)
+    yield refusals.not_text(version)
+    special = [template for template in templates if template.shadows]
+    yield from refusals.other_methods(f"{version}-special", special)
+    for method in sorted({method for template in templates for method in template.methods}):
+        taking = [template for template in templates if method in template.methods]
+        name = f"{version}-{method.lower()}"
+        if method in WITH_BODY:
+            yield from refusals.not_json(name, refusals.paths(taking, method))
+        yield from _before_transcoding(name, refusals.paths(taking, method), method)
+    yield from refusals.other_methods(version, templates)
+    yield refusals.unknown(version)
+
+
+def _before_transcoding(name: str, match: RouteMatch, method: str) -> Iterator[Route]:
+    # The transcoder changes the path, and with it the route: what it does not change gets this
+    # answer, for instance a gRPC request.
+    plain = Route(
+        name=name,
+        match=match,
         direct_response=DirectResponseAction(
-            status=404, body=DataSource(inline_string="No such route.")
+            status=refusals.NO_ROUTE, body=DataSource(inline_string="-")
         ),
     )
+    # A path alone has nothing that the transcoder could refuse, so most reads cost nothing.
+    refusable = Route()
+    refusable.CopyFrom(plain)
+    refusable.name = f"{name}-refusable"
+    refusable.typed_per_filter_config[REWRITE].CopyFrom(name_the_field())
+    if method in WITH_BODY:
+        refusable.typed_per_filter_config[CHECK].CopyFrom(check_bodies())
+        yield refusable
+        return
+    refusable.match.headers.append(
+        HeaderMatcher(name=":path", string_match=StringMatcher(contains="?"))
+    )
+    yield from (refusable, plain)
 
 
 def _webhooks() -> Route:
@@ -131,8 +196,7 @@ def _edge(name: str, prefix: str, timeout: float) -> Route:
         match=RouteMatch(prefix=prefix),
         route=RouteAction(cluster=EDGE, timeout=seconds(timeout)),
     )
-    off = FilterConfig(disabled=True, config=wrap(Struct()))
-    route.typed_per_filter_config[TRANSCODER].CopyFrom(wrap(off))
+    route.typed_per_filter_config[TRANSCODER].CopyFrom(refusals.off())
     return route
 
 

@@ -23,6 +23,8 @@ FORMATS = {
 NUMBERS = frozenset(
     "int32 sint32 sfixed32 uint32 fixed32 float double".split()  # noqa: SIM905 one line is enough
 )
+ANYTHING = r"[^\x00]*"
+"""A regular expression for what a text may hold."""
 BOUNDS = {
     "gte": ("minimum", "at least"),
     "gt": ("exclusiveMinimum", "more than"),
@@ -45,6 +47,8 @@ def keywords(rules: validate_pb2.FieldRules) -> Keywords:
         return _string(rules.string)
     if kind in NUMBERS:
         return _number(getattr(rules, kind))
+    if kind == "duration":
+        return _span(rules.duration)
     if kind == "repeated":
         found = _set(rules.repeated, {"min_items": "minItems", "max_items": "maxItems"})
         if rules.repeated.unique:
@@ -78,6 +82,17 @@ def sentences(rules: validate_pb2.FieldRules) -> list[str]:
                 if inner.HasField(name)
             ]
     return said
+
+
+def without_nul(schema: Keywords) -> None:
+    """Say of a text that it holds no NUL, which nothing here can store, unless it could not."""
+    pattern = schema.get("pattern")
+    if schema.get("type") != "string" or {"enum", "const", "format", "anyOf"} & schema.keys():
+        return
+    if pattern is None:
+        schema["pattern"] = rf"^{ANYTHING}$"
+    elif not pattern.startswith("^"):
+        schema["pattern"] = rf"^{ANYTHING}(?:{pattern}){ANYTHING}$"
 
 
 def may_be_absent(field: FieldDescriptor) -> bool:
@@ -135,6 +150,26 @@ def _number(rules: Any) -> Keywords:
         name: int(value) if isinstance(value, float) and value.is_integer() else value
         for name, value in found.items()
     } | _choices(rules)
+
+
+def _span(rules: validate_pb2.DurationRules) -> Keywords:
+    if not (rules.HasField("gte") and rules.HasField("lte")):
+        return {}
+    if rules.gte.ToNanoseconds() or rules.lte.nanos:
+        return {}
+    most = rules.lte.seconds
+    return {"pattern": rf"^(?:(?:{_below(most)})(?:\.[0-9]{{1,9}})?|{most}(?:\.0{{1,9}})?)s$"}
+
+
+def _below(most: int) -> str:
+    """A regular expression for the whole numbers from 0 to one less, for JSON Schema."""
+    digits = str(most)
+    found = ["[0-9]" * count for count in range(1, len(digits))]
+    for place, digit in enumerate(digits):
+        low, high = int(place == 0 and len(digits) > 1), int(digit) - 1
+        if low <= high:
+            found.append(f"{digits[:place]}[{low}-{high}]{'[0-9]' * (len(digits) - place - 1)}")
+    return "|".join(found)
 
 
 def _choices(rules: Any) -> Keywords:

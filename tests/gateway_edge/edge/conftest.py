@@ -12,7 +12,8 @@ from tests.gateway_edge.edge.parts import PlayedIngestion, RunningEdge, running_
 def directory() -> Iterator[Path]:
     """A short one: a unix socket's path holds 108 bytes."""
     with tempfile.TemporaryDirectory(prefix="edge-") as path:
-        Path(path, "v1.json").write_bytes(orjson.dumps({"openapi": "3.1.0"}))
+        for version in ("v1", "v2"):
+            Path(path, f"{version}.json").write_bytes(orjson.dumps({"openapi": "3.1.0"}))
         yield Path(path)
 
 

@@ -1,9 +1,11 @@
 """What a person, a probe or a lost client finds at the edge."""
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
-from edge.documents import read_documents
+from edge.documents import policy_page, read_documents
 from edge.settings import EdgeSettings
 from edge.welcome import language
 from tests.gateway_edge.edge.parts import PlayedIngestion, RunningEdge
@@ -65,6 +67,47 @@ async def test_the_api_is_documented_from_shipped_files(edge: RunningEdge) -> No
     assert (await edge.get("/docs/assets/../docs.html"))[0].status == 404
     answer, text = await edge.get("/openapi/v1.json")
     assert (answer.content_type, text) == ("application/json", '{"openapi":"3.1.0"}')
+
+
+async def test_the_documents_lead_to_the_newest(edge: RunningEdge, directory: Path) -> None:
+    async with edge.http.get("http://edge/docs", allow_redirects=False) as answer:
+        assert (answer.status, answer.headers["location"]) == (302, "/docs/v2")
+    assert (await edge.get("/docs/v2"))[0].status == 200
+    assert (await edge.get("/docs/v3"))[0].status == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/openapi/v1.json", "/openapi/v2.json", "/docs/v1", "/docs/policy", "/docs/assets/docs.js"],
+)
+async def test_a_page_has_a_head(edge: RunningEdge, path: str) -> None:
+    answer, text = await edge.get(path)
+    async with edge.http.head(f"http://edge{path}") as head:
+        assert head.status == answer.status == 200
+        assert head.content_type == answer.content_type
+        assert int(head.headers["content-length"]) == len(text.encode())
+        assert await head.read() == b""
+
+
+async def test_the_policy_is_a_page_without_scripts(edge: RunningEdge) -> None:
+    answer, text = await edge.get("/docs/policy")
+
+    assert answer.content_type == "text/html"
+    assert "script-src" not in answer.headers["content-security-policy"]
+    assert "<script" not in text
+    assert "<h2>Sending again: Idempotency-Key</h2>" in text
+    assert "<td>409</td>" in text
+    assert "/docs/assets/policy.css" in text
+    assert (await edge.get("/docs/assets/policy.css"))[0].content_type == "text/css"
+
+
+def test_markup_in_the_policy_stays_text(tmp_path: Path) -> None:
+    (tmp_path / "policy.md").write_text("# Rules\n\n<script>alert(1)</script>\n")
+
+    page = policy_page(tmp_path / "policy.md")
+
+    assert "<h1>Rules</h1>" in page
+    assert "<script>" not in page
 
 
 async def test_the_first_page_greets_in_the_reader_s_language(edge: RunningEdge) -> None:

@@ -3,13 +3,16 @@
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import orjson
 import pytest
+from google.protobuf.descriptor import FileDescriptor
 
 from envoyconf.bootstrap import bootstrap
 from envoyconf.contracts import load_contracts, rpcs_of
@@ -31,6 +34,7 @@ class Edge:
 
     mesh: Mesh
     upstream: Upstream
+    web: Web
     log: Path
 
     @property
@@ -44,24 +48,26 @@ class Edge:
         return f"127.0.0.1:{self.mesh.grpc_port}"
 
 
-@pytest.fixture(scope="session")
-def running_edge() -> Iterator[Edge]:
-    """Starts once: half a second."""
+@contextmanager
+def started(contracts: Sequence[FileDescriptor] | None = None, **mesh: Any) -> Iterator[Edge]:
+    """One Envoy, half a second after."""
+    files = load_contracts() if contracts is None else contracts
     # Not tmp_path: its name is longer than a unix socket's may be.
     with TemporaryDirectory(prefix="envoy") as name:
         directory = Path(name)
-        upstream, web = Upstream(f"{directory}/services.sock"), Web()
-        services = {rpc.cluster for rpc in rpcs_of(load_contracts())}
-        mesh = Mesh(
+        upstream, web = Upstream(f"{directory}/services.sock", files), Web()
+        services = {rpc.cluster for rpc in rpcs_of(files)}
+        laid_out = Mesh(
             http_port=free_port(),
             grpc_port=free_port(),
             metrics_port=free_port(),
             admin_socket=f"{directory}/admin.sock",
             clusters=dict.fromkeys(services, f"unix:{upstream.path}") | {EDGE: web.address},
             extra=Extra(echo=f"unix:{upstream.path}"),
+            **mesh,
         )
         config = directory / "envoy.json"
-        config.write_bytes(orjson.dumps(bootstrap(mesh)))
+        config.write_bytes(orjson.dumps(bootstrap(laid_out, files)))
         log = directory / "envoy.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
@@ -70,8 +76,8 @@ def running_edge() -> Iterator[Edge]:
                 stderr=subprocess.STDOUT,
             )
         try:
-            _wait_for(mesh, process, log)
-            yield Edge(mesh, upstream, log)
+            _wait_for(laid_out, process, log)
+            yield Edge(laid_out, upstream, web, log)
         finally:
             process.terminate()
             process.wait(10)
@@ -79,11 +85,19 @@ def running_edge() -> Iterator[Edge]:
             web.stop()
 
 
+@pytest.fixture(scope="session")
+def running_edge() -> Iterator[Edge]:
+    """The one for most tests."""
+    with started() as edge:
+        yield edge
+
+
 @pytest.fixture
 def edge(running_edge: Edge) -> Edge:
     """The running Envoy, with nothing recorded and nothing prepared."""
     running_edge.upstream.calls.clear()
     running_edge.upstream.answers.clear()
+    running_edge.web.judges = True
     return running_edge
 
 

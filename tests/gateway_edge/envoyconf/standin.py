@@ -3,7 +3,7 @@
 import json
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import grpc
+from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health, health_pb2_grpc
@@ -18,12 +19,15 @@ from grpc_status.rpc_status import to_status
 from malha.assistants.v1.assistant_pb2 import Assistant
 from malha.assistants.v1.assistant_service_pb2 import GetAssistantRequest
 
+from edge import checks
+from edge.bodies import Bodies
 from envoyconf.contracts import load_contracts, services_of
 from envoyconf.echo import echo_rpc
-from services.kit.errors import AppError
+from services.kit.errors import AppError, InvalidRequest
 from services.kit.errors import to_status as status_of
 
 Answer = Callable[[Message, grpc.ServicerContext], Message]
+BODIES = Bodies(load_contracts())
 
 
 @dataclass
@@ -31,6 +35,7 @@ class Call:
     """One RPC as it arrived."""
 
     method: str
+    path: str
     request: Any
     metadata: dict[str, str | bytes]
     time_remaining: float | None
@@ -41,6 +46,7 @@ class Upstream:
     """Every service of the mesh at once, on one socket."""
 
     path: str
+    contracts: Sequence[FileDescriptor] = field(default_factory=load_contracts)
     answers: dict[str, Answer] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
 
@@ -50,7 +56,7 @@ class Upstream:
                 GetMessageClass(method.input_type),
                 GetMessageClass(method.output_type),
             )
-            for service in services_of(load_contracts())
+            for service in services_of(self.contracts)
             for method in service.methods
         }
         self._methods[echo_rpc().path] = (GetAssistantRequest, Assistant)
@@ -73,7 +79,7 @@ class Upstream:
         read = read_as.FromString(request)
         name = method.rpartition(".")[2]
         metadata = dict(context.invocation_metadata())
-        self.calls.append(Call(name, read, metadata, context.time_remaining()))
+        self.calls.append(Call(name, method, read, metadata, context.time_remaining()))
         made = self.answers.get(name)
         reply = made(read, context) if made else answer_as()
         return reply.SerializeToString()
@@ -108,8 +114,19 @@ class Web:
 
     def __init__(self) -> None:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Mirror)
+        self.judges = True
         self.address = f"127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    @property
+    def judges(self) -> bool:
+        """Whether it judges bodies, or fails to."""
+        judges: bool = self._server.judges  # type: ignore[attr-defined]  # handlers see only it
+        return judges
+
+    @judges.setter
+    def judges(self, judges: bool) -> None:
+        self._server.judges = judges  # type: ignore[attr-defined]
 
     def stop(self) -> None:
         """Hang up on everybody."""
@@ -125,6 +142,9 @@ class _Mirror(BaseHTTPRequestHandler):
             self._shake_hands()
             return
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        if self.path.startswith(checks.PREFIX):
+            self._judge(body)
+            return
         said = json.dumps(
             {
                 "method": self.command,
@@ -139,7 +159,23 @@ class _Mirror(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(said)
 
-    do_POST = do_GET
+    do_POST = do_PATCH = do_PUT = do_GET
+
+    def _judge(self, body: bytes) -> None:
+        if not self.server.judges:  # type: ignore[attr-defined]  # Web's own
+            self.send_error(503)
+            return
+        assert self.headers[checks.ONLY_ENVOY]
+        path = self.path.removeprefix(checks.PREFIX).partition("?")[0]
+        found = BODIES.violations(self.command, path, body)
+        answer = checks.refusal(InvalidRequest(found), self.headers["x-request-id"])
+        said = answer.body or b""
+        self.send_response(answer.status if found else 200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(said) if found else 0))
+        self.end_headers()
+        if found:
+            self.wfile.write(said)
 
     def _shake_hands(self) -> None:
         self.send_response(101)

@@ -13,6 +13,7 @@ from envoyconf.protoc import ROOT, ContractsDoNotCompile
 def clone(tmp_path: Path) -> Path:
     """A repository with contracts and nothing generated."""
     shutil.copytree(ROOT / "proto", tmp_path / "proto")
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
 
 

@@ -103,13 +103,15 @@ def test_grpc_reaches_public_and_internal_rpcs(edge: Edge) -> None:
         verify = channel.unary_unary(
             "/malha.crm.v1.IdentityService/VerifyApiKey",
             identity_service_pb2.VerifyApiKeyRequest.SerializeToString,
-            identity_service_pb2.VerifyApiKeyResponse.FromString,
+            identity_service_pb2.Access.FromString,
         )
-        verify(identity_service_pb2.VerifyApiKeyRequest(), timeout=3, metadata=[("x-tenant", "t")])
+        forged = [("x-tenant", "t"), ("x-envoy-external-address", "203.0.113.9")]
+        verify(identity_service_pb2.VerifyApiKeyRequest(), timeout=3, metadata=forged)
 
     call = edge.upstream.calls[0]
     assert call.method == "IdentityService/VerifyApiKey"
     assert "x-tenant" not in call.metadata
+    assert call.metadata["x-envoy-external-address"] == "127.0.0.1", "who connected"
     assert call.time_remaining is not None and 2 < call.time_remaining <= 3
 
 

@@ -126,6 +126,7 @@ def test_rest_routes_exactly_the_public_rpcs() -> None:
         for route in routes_of(production_bootstrap(), "rest")
         if "path" in route["match"]
     ]
+    assert len(routed) == len(public)
 
     assert {match["path"] for match in routed} == public
     assert all(match["headers"][0]["name"] == "x-envoy-original-path" for match in routed)
@@ -158,7 +159,7 @@ def test_every_rpc_says_who_may_call_it() -> None:
     ("scope", "path", "complaint"),
     [
         ("service", "/v1/things", "nobody outside can hold"),
-        ("operator", "/v1/things", "nobody outside can hold"),
+        ("admin", "/v1/things", "nobody outside can hold"),
         ("things:read", "/v2/things", "must begin with /v1/"),
     ],
 )

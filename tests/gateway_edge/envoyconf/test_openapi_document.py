@@ -1,6 +1,7 @@
 """The OpenAPI documents: valid, fresh, and telling the truth about what Envoy does."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -11,11 +12,10 @@ from jsonschema import Draft202012Validator
 from jsonschema.validators import validator_for
 from malha.assistants.v1 import assistant_pb2
 from openapi_spec_validator import validate
-from referencing import Registry, Resource
-from referencing.jsonschema import DRAFT202012
 
+from edge.bodies import Bodies
 from envoyconf.comments import comments_of, first_sentence
-from envoyconf.contracts import load_contracts, rpcs_of
+from envoyconf.contracts import RPC, load_contracts, rpcs_of
 from envoyconf.generated import openapi_files
 from envoyconf.protoc import ROOT
 from envoyconf.schemas import Schemas
@@ -26,11 +26,31 @@ from tests.gateway_edge.envoyconf.standin import fail
 RPCS = [rpc for rpc in rpcs_of(load_contracts()) if rpc.rules]
 
 
-@pytest.fixture(scope="module")
-def document() -> dict[str, Any]:
-    """The committed document of version 1."""
-    read: dict[str, Any] = json.loads((ROOT / "gen/openapi/v1.json").read_bytes())
+VERSIONS = ("v1", "v2")
+ROLES = ["owner", "admin", "agent", "viewer"]
+
+
+def committed(version: str) -> dict[str, Any]:
+    """The committed document of a version."""
+    read: dict[str, Any] = json.loads((ROOT / f"gen/openapi/{version}.json").read_bytes())
     return read
+
+
+@pytest.fixture(scope="module", params=VERSIONS)
+def document(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Each document."""
+    return committed(request.param)
+
+
+@pytest.fixture(scope="module")
+def v1() -> dict[str, Any]:
+    """The document of version 1."""
+    return committed("v1")
+
+
+def rpcs(document: dict[str, Any]) -> list[RPC]:
+    """The RPCs that a document describes."""
+    return [rpc for rpc in RPCS if rpc.version == document["info"]["version"]]
 
 
 def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -44,12 +64,13 @@ def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def schema_errors(document: dict[str, Any], name: str, value: object) -> list[str]:
     """What is wrong with a value, by one of the document's schemas."""
-    registry = Registry().with_resource(
-        "urn:v1", Resource.from_contents(document, default_specification=DRAFT202012)
-    )
+    return errors_by(document, {"$ref": f"#/components/schemas/{name}"}, value)
+
+
+def errors_by(document: dict[str, Any], schema: dict[str, Any], value: object) -> list[str]:
+    """What is wrong with a value, by a schema that refers to the document."""
     validator = Draft202012Validator(
-        {"$ref": f"urn:v1#/components/schemas/{name}"},
-        registry=registry,
+        {"components": document["components"], **schema},
         format_checker=validator_for({}, Draft202012Validator).FORMAT_CHECKER,
     )
     return [error.message for error in validator.iter_errors(value)]
@@ -66,29 +87,147 @@ def test_the_committed_documents_are_fresh() -> None:
 
 def test_it_is_valid_and_both_forms_agree(document: dict[str, Any]) -> None:
     validate(document)
-    assert yaml.safe_load((ROOT / "gen/openapi/v1.yaml").read_text()) == document
+    version = document["info"]["version"]
+    assert yaml.safe_load((ROOT / f"gen/openapi/{version}.yaml").read_text()) == document
 
 
 def test_every_public_rpc_is_described(document: dict[str, Any]) -> None:
     described = operations(document)
 
-    assert described.keys() == {f"{rpc.service}.{rpc.name}" for rpc in RPCS}
+    assert described.keys() == {f"{rpc.service}.{rpc.name}" for rpc in rpcs(document)}
     ids = [operation["operationId"] for operation in described.values()]
     assert len(ids) == len(set(ids))
     for operation in described.values():
         assert operation["summary"], operation["operationId"]
-        for parameter in operation.get("parameters", []):
-            assert parameter["description"], parameter
+        assert operation["tags"]
+        for parameter in operation["parameters"]:
+            assert resolved(document, parameter)["description"], parameter
 
 
-def test_scopes_are_said(document: dict[str, Any]) -> None:
+def resolved(document: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
+    """A part of a document, wherever it stands."""
+    while "$ref" in part:
+        found: Any = document
+        for name in part["$ref"].removeprefix("#/").split("/"):
+            found = found[name]
+        part = found
+    return part
+
+
+def test_scopes_and_who_holds_them_are_said(document: dict[str, Any]) -> None:
     described = operations(document)
-    for rpc in RPCS:
-        security = described[f"{rpc.service}.{rpc.name}"]["security"]
+    for rpc in rpcs(document):
+        operation = described[f"{rpc.service}.{rpc.name}"]
         if rpc.scope == "public":
-            assert security == []
+            assert operation["security"] == []
+            assert "Needs no identity." in operation["description"]
+        elif rpc.scope == "user":
+            assert operation["security"] == [{"bearer": ["user"]}]
         else:
-            assert security == [{"apiKey": [rpc.scope]}, {"bearer": [rpc.scope]}]
+            assert operation["security"] == [{"apiKey": [rpc.scope]}, {"bearer": [rpc.scope]}]
+            roles = re.search(r"Roles: ([a-z, ]+)\.", operation["description"])
+            assert roles, operation["description"]
+            named = roles[1].split(", ")
+            assert named == [role for role in ROLES if role in named]
+
+
+@pytest.mark.parametrize(
+    ("rpc", "holders"),
+    [
+        ("TenantService.DeleteTenant", ["owner"]),
+        ("ApiKeyService.CreateApiKey", ["owner", "admin"]),
+        ("TenantService.GetTenant", ROLES),
+    ],
+)
+def test_the_roles_are_the_contracts(v1: dict[str, Any], rpc: str, holders: list[str]) -> None:
+    description = operations(v1)[f"malha.crm.v1.{rpc}"]["description"]
+
+    assert description.endswith(f"Roles: {', '.join(holders)}.")
+
+
+def test_every_request_and_answer_has_an_example_that_its_schema_takes(
+    document: dict[str, Any],
+) -> None:
+    for operation in operations(document).values():
+        bodies = [resolved(document, answer) for answer in operation["responses"].values()]
+        if "requestBody" in operation:
+            bodies.append(operation["requestBody"])
+        for body in bodies:
+            media = body["content"]["application/json"]
+            wrong = errors_by(document, media["schema"], media["example"])
+            assert wrong == [], (operation["operationId"], media["example"])
+
+
+def test_examples_of_bodies_are_what_the_edge_takes(document: dict[str, Any]) -> None:
+    bodies = Bodies(load_contracts())
+    for path, item in document["paths"].items():
+        for verb, operation in item.items():
+            if "requestBody" in operation:
+                example = operation["requestBody"]["content"]["application/json"]["example"]
+                assert bodies.violations(verb.upper(), path, json.dumps(example).encode()) == []
+
+
+def test_headers_stand_where_they_count(document: dict[str, Any]) -> None:
+    described = operations(document)
+    for path in document["paths"].values():
+        for verb, operation in path.items():
+            taken = {
+                resolved(document, item)["name"]
+                for item in operation["parameters"]
+                if resolved(document, item)["in"] == "header"
+            }
+            told = operation["responses"]["200"]["headers"].keys()
+            public = operation["security"] == []
+            assert "x-correlation-id" in taken
+            assert {"x-request-id", "x-correlation-id"} <= told
+            assert ("Idempotency-Key" in taken) == (verb != "get" and not public)
+            assert ("idempotent-replayed" in told) == ("Idempotency-Key" in taken)
+            assert ("RateLimit-Remaining" in told) != public
+            assert ("409" in operation["responses"]) >= ("Idempotency-Key" in taken)
+            assert ("415" in operation["responses"]) == ("requestBody" in operation)
+    for name, operation in described.items():
+        if name.endswith(".UpdateAssistant"):
+            names = {resolved(document, item)["name"] for item in operation["parameters"]}
+            assert "If-Match" in names
+            assert "ETag" in operation["responses"]["200"]["headers"]
+
+
+def test_a_request_takes_nothing_that_it_does_not_know(document: dict[str, Any]) -> None:
+    for operation in operations(document).values():
+        if "requestBody" in operation:
+            media = operation["requestBody"]["content"]["application/json"]
+            assert resolved(document, media["schema"])["additionalProperties"] is False
+            assert errors_by(document, media["schema"], {**media["example"], "nmae": 1})
+
+
+def test_what_may_be_left_out_may_be_null(v1: dict[str, Any]) -> None:
+    name = "assistants.CreateAssistantRequest"
+
+    assert schema_errors(v1, name, {"name": "Ana", "quietTime": None, "language": None}) == []
+    assert schema_errors(v1, name, {"name": None})
+
+
+@pytest.mark.parametrize(
+    ("value", "valid"),
+    [
+        ("0s", True),
+        ("3.5s", True),
+        ("59.999s", True),
+        ("60s", True),
+        ("60.0s", True),
+        ("60.1s", False),
+        ("61s", False),
+        ("600s", False),
+        ("-1s", False),
+        ("3", False),
+    ],
+)
+def test_spans_of_time_have_their_bounds(v1: dict[str, Any], value: str, valid: bool) -> None:
+    errors = schema_errors(
+        v1, "assistants.CreateAssistantRequest", {"name": "Ana", "quietTime": value}
+    )
+
+    assert (errors == []) is valid
 
 
 def test_every_word_is_explained(document: dict[str, Any]) -> None:
@@ -96,7 +235,8 @@ def test_every_word_is_explained(document: dict[str, Any]) -> None:
         assert schema.get("description"), name
         for field, inner in schema.get("properties", {}).items():
             assert inner.get("description") or "const" in inner or name.startswith("google.")
-            assert "_" not in field
+            # A channel's own settings have the names that its provider gives them.
+            assert "_" not in field or name.startswith("ingestion.WhatsApp")
 
 
 @pytest.mark.parametrize(
@@ -113,39 +253,37 @@ def test_every_word_is_explained(document: dict[str, Any]) -> None:
     ],
 )
 def test_the_rules_of_the_contract_are_in_the_schema(
-    document: dict[str, Any], value: object, complaint: str | None
+    v1: dict[str, Any], value: object, complaint: str | None
 ) -> None:
-    errors = schema_errors(document, "assistants.CreateAssistantRequest", value)
+    errors = schema_errors(v1, "assistants.CreateAssistantRequest", value)
 
     assert (errors == []) if complaint is None else (complaint in errors[0])
 
 
-def test_an_update_demands_nothing(document: dict[str, Any]) -> None:
-    schema = document["components"]["schemas"]["assistants.UpdateAssistantRequest"]
+def test_an_update_demands_nothing(v1: dict[str, Any]) -> None:
+    schema = v1["components"]["schemas"]["assistants.UpdateAssistantRequest"]
 
     assert "required" not in schema
     assert "id" not in schema["properties"], "it is in the path"
 
 
-def test_a_field_that_must_not_be_empty_is_required_in_a_query(document: dict[str, Any]) -> None:
-    parameters = operations(document)["malha.knowledge.v1.SearchService.SearchPassages"][
-        "parameters"
-    ]
+def test_a_field_that_must_not_be_empty_is_required_in_a_query(v1: dict[str, Any]) -> None:
+    parameters = operations(v1)["malha.knowledge.v1.SearchService.SearchPassages"]["parameters"]
 
-    assert {item["name"] for item in parameters if item.get("required")} == {
+    assert {item.get("name") for item in parameters if item.get("required")} == {
         "assistantId",
         "queries",
     }
 
 
-def test_requests_never_name_the_zero_of_an_enum(document: dict[str, Any]) -> None:
-    schemas = document["components"]["schemas"]
+def test_requests_never_name_the_zero_of_an_enum(v1: dict[str, Any]) -> None:
+    schemas = v1["components"]["schemas"]
 
     assert "WEBHOOK_STATUS_UNSPECIFIED" in schemas["ingestion.WebhookStatus"]["enum"]
     assert "WEBHOOK_STATUS_UNSPECIFIED" not in schemas["ingestion.WebhookStatusInput"]["enum"]
 
 
-def test_what_envoy_prints_is_what_the_document_says(edge: Edge, document: dict[str, Any]) -> None:
+def test_what_envoy_prints_is_what_the_document_says(edge: Edge, v1: dict[str, Any]) -> None:
     full = assistant_pb2.Assistant(id="0190d4c8-0000-7000-8000-000000000000", name="Ana")
     full.quiet_time.FromMilliseconds(3500)
     full.create_time.GetCurrentTime()
@@ -153,10 +291,8 @@ def test_what_envoy_prints_is_what_the_document_says(edge: Edge, document: dict[
 
     printed = edge.rest("GET", "/v1/assistants/7").json
 
-    assert schema_errors(document, "assistants.Assistant", printed) == []
-    assert set(printed) <= set(
-        document["components"]["schemas"]["assistants.Assistant"]["properties"]
-    )
+    assert schema_errors(v1, "assistants.Assistant", printed) == []
+    assert set(printed) <= set(v1["components"]["schemas"]["assistants.Assistant"]["properties"])
 
 
 def test_errors_look_as_the_document_says(edge: Edge, document: dict[str, Any]) -> None:

@@ -1,0 +1,39 @@
+-- The transcoder's refusals name Protobuf types. A caller is told the field instead, in the body
+-- that services give for the same mistake.
+local STATUS = '{"code":3,"message":"The request has invalid fields: %s.","details":['
+  .. '{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"INVALID_REQUEST",'
+  .. '"domain":"malha","metadata":{"fields":"%s"}},'
+  .. '{"@type":"type.googleapis.com/google.rpc.BadRequest","fieldViolations":['
+  .. '{"field":"%s","description":"%s","reason":""}]},'
+  .. '{"@type":"type.googleapis.com/google.rpc.RequestInfo","requestId":"%s","servingData":""}]}'
+
+local function at_fault(said)
+  local field = said:match('^Could not find field \\"(.-)\\" in the type')
+    or said:match('non%-leaf field \\"(.-)\\"')
+  if field then
+    return field, "is no field"
+  end
+  field = said:match('^([%w_.]+): invalid value') or said:match('of the field ([%w_.]+) is conflicting')
+  if field then
+    return field, "has an invalid value"
+  end
+  return "request", "cannot be read"
+end
+
+function envoy_on_response(handle)
+  if handle:headers():get(":status") ~= "400" then
+    return
+  end
+  local body = handle:body()
+  local text = body and body:getBytes(0, body:length()) or ""
+  local said = text:match('"message":"The request is not valid%. (.*)"}')
+  if not said then
+    return
+  end
+  local field, description = at_fault(said)
+  -- JSON's names, not Protobuf's, and nothing that JSON would have to escape.
+  field = field:sub(1, 100):gsub("[^%w_.%%%-]", "?"):gsub("_(%l)", string.upper)
+  local id = text:match('"requestId":"([%w-]*)"') or ""
+  local length = body:setBytes(STATUS:format(field, field, field, description, id))
+  handle:headers():replace("content-length", tostring(length))
+end
