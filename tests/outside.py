@@ -48,7 +48,7 @@ class Outside:
     """Everybody who is not Malha."""
 
     def __init__(self, session: aiohttp.ClientSession, demo: Json) -> None:
-        self._session = session
+        self.session = session
         self.demo = demo
         self.channel: Json = demo["channels"]["whatsapp"]
 
@@ -64,7 +64,7 @@ class Outside:
     ) -> Answer:
         """One REST call as a partner."""
         sent = {"x-api-key": self.demo["api_key"] if key is None else key, **(headers or {})}
-        async with self._session.request(
+        async with self.session.request(
             method,
             f"{self.demo['api_url']}{path}",
             json=body,
@@ -89,7 +89,7 @@ class Outside:
         signed = sign(body, self.channel["app_secret"]) if signature is None else signature
         if signed:
             headers["x-hub-signature-256"] = signed
-        async with self._session.post(
+        async with self.session.post(
             url or self.channel["webhook_url"], data=body, headers=headers
         ) as response:
             return Answer(response.status, response.headers, await response.text())
@@ -113,7 +113,7 @@ class Outside:
             f"{self.demo['sandbox_url']}/sandbox/numbers/{self.channel['phone_number_id']}"
             f"/chats/{customer}"
         )
-        async with self._session.get(url) as response:
+        async with self.session.get(url) as response:
             return list((await response.json())["messages"]) if response.status == 200 else []
 
     async def first_answer(self, customer: str, seconds: float = 30) -> str:
@@ -123,7 +123,7 @@ class Outside:
 
     async def faults(self, **faults: Any) -> None:
         """Have the sandbox behave badly; nothing puts it right again."""
-        async with self._session.put(
+        async with self.session.put(
             f"{self.demo['sandbox_url']}/sandbox/faults", json=faults
         ) as response:
             assert response.status < 300, await response.text()

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
-from malha.crm.v1.tenant_service_pb2 import CreateTenantRequest
-from malha.crm.v1.tenant_service_pb2_grpc import TenantServiceStub
+from malha.crm.v1.admin_service_pb2 import CreateTenantRequest
+from malha.crm.v1.admin_service_pb2_grpc import AdminServiceStub
 
 from services.kit.auth import Signer
 from services.kit.devstack.mesh import Mesh
@@ -84,11 +84,11 @@ class Operator:
     """Who makes tenants."""
 
     def __init__(self, peers: Peers) -> None:
-        self._peers = peers
+        self.peers = peers
 
     async def new_tenant(self, name: str, plan: str = "scale") -> Any:
         """A tenant on a plan whose limits nothing here reaches, unless another one is named."""
-        return await self._peers.system_stub(TenantServiceStub, deadline=60).CreateTenant(
+        return await self.peers.system_stub(AdminServiceStub, deadline=60).CreateTenant(
             CreateTenantRequest(
                 name=name,
                 plan=plan,
@@ -169,7 +169,7 @@ async def open_business(
     world.channel = channel | {"id": connection["id"], "webhook_url": connection["webhookUrl"]}
     codes = {topic.title: f"{topic.title[:3].upper()}{secrets.token_hex(4)}" for topic in topics}
     await asyncio.gather(
-        _register_number(session, mesh.demo["sandbox_url"], world.channel),
+        register_number(world, world.channel),
         teach(
             world,
             assistant["id"],
@@ -207,7 +207,8 @@ async def _created(world: Outside, path: str, body: Json) -> Json:
     return made
 
 
-async def _register_number(session: aiohttp.ClientSession, sandbox_url: str, channel: Json) -> None:
+async def register_number(world: Outside, channel: Json) -> None:
+    """Have the sandbox know a number, as Meta knows those of its customers."""
     fields = (
         *("phone_number_id", "waba_id", "webhook_url"),
         *("app_secret", "verify_token", "access_token"),
@@ -218,6 +219,7 @@ async def _register_number(session: aiohttp.ClientSession, sandbox_url: str, cha
         # Nobody here writes through the sandbox, which would open the window.
         "window": "off",
     }
-    async with session.post(f"{sandbox_url}/sandbox/numbers", json=body) as response:
+    url = f"{world.demo['sandbox_url']}/sandbox/numbers"
+    async with world.session.post(url, json=body) as response:
         if response.status >= 300:
             raise RuntimeError(f"the sandbox refused the number: {await response.text()}")

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
+from malha.crm.v1.admin_service_pb2 import SetTenantStatusRequest
+from malha.crm.v1.admin_service_pb2_grpc import AdminServiceStub
 from malha.crm.v1.tenant_pb2 import TENANT_STATUS_ACTIVE, TENANT_STATUS_SUSPENDED
-from malha.crm.v1.tenant_service_pb2 import SetTenantStatusRequest
-from malha.crm.v1.tenant_service_pb2_grpc import TenantServiceStub
 
 from services.kit.auth import Signer
 from services.kit.devstack.mesh import Mesh
@@ -18,13 +18,13 @@ from tests.outside import Outside, new_customer, until
 
 
 @pytest.fixture
-async def operator(mesh: Mesh) -> AsyncIterator[TenantServiceStub]:
+async def operator(mesh: Mesh) -> AsyncIterator[AdminServiceStub]:
     environment = mesh.wiring.operator()
     peers = Peers(
         json.loads(environment["MALHA_PEERS"]),
         Signer("operator", environment["MALHA_SERVICE_KEY"]),
     )
-    yield peers.system_stub(TenantServiceStub, deadline=60)
+    yield peers.system_stub(AdminServiceStub, deadline=60)
     await peers.close()
 
 
@@ -36,7 +36,7 @@ async def ledger(mesh: Mesh) -> AsyncIterator[asyncpg.Connection]:
 
 
 async def test_suspended_and_served_again(
-    world: Outside, operator: TenantServiceStub, ledger: asyncpg.Connection
+    world: Outside, operator: AdminServiceStub, ledger: asyncpg.Connection
 ) -> None:
     request = SetTenantStatusRequest(
         tenant_id=world.demo["tenant_id"], status=TENANT_STATUS_SUSPENDED, reason="a test"

@@ -115,7 +115,7 @@ async def test_secrets_are_never_returned(world: Outside) -> None:
         ("GET", "/v1/assistants/nonsense", None, None, 400, "INVALID_REQUEST"),
         ("POST", "/v1/assistants", {"name": ""}, None, 400, "INVALID_REQUEST"),
         ("GET", "/v1/assistants?pageSize=201", None, None, 400, "INVALID_REQUEST"),
-        ("GET", "/v1/assistants?pageToken=abc", None, None, 400, "INVALID_REQUEST"),
+        ("GET", "/v1/assistants?pageToken=abc", None, None, 409, "PAGE_TOKEN_INVALID"),
         ("POST", "/v1/connections", {"channel": "telegraph", "config": {}}, None, 400,
          "INVALID_REQUEST"),
     ],
@@ -137,13 +137,13 @@ async def test_errors_say_what_is_wrong(
 async def test_field_errors_name_the_field(world: Outside) -> None:
     answer = await world.rest("POST", "/v1/assistants", {"name": "", "minScore": 2})
     fields = [v["field"] for d in answer.body["details"] for v in d.get("fieldViolations", [])]
-    assert fields == ["name", "min_score"]
+    assert fields == ["name", "minScore"]
 
 
 async def test_unknown_routes_and_parameters_are_answered_cleanly(world: Outside) -> None:
     assert (await world.rest("GET", "/v1/nothing")).status == 404
     assert (await world.rest("GET", "/v1/assistants", params={"nonsense": "1"})).status == 400
-    internal = await world.rest("POST", "/malha.crm.v1.TenantService/CreateTenant", {})
+    internal = await world.rest("POST", "/malha.crm.v1.AdminService/CreateTenant", {})
     assert internal.status in {404, 405, 415}
 
 

@@ -1,0 +1,1 @@
+"""Two tenants: one that has everything, and one that wants it."""
