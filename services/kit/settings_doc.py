@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from pathlib import Path
 
 from pydantic_core import PydanticUndefined
@@ -40,5 +41,11 @@ def _shown(value: object) -> str:
         return ""
     if isinstance(value, list | tuple | set | frozenset):
         return ",".join(sorted(map(str, value)))
-    total_seconds = getattr(value, "total_seconds", None)
-    return f"PT{total_seconds():g}S" if total_seconds else str(value)
+    return _duration(value) if isinstance(value, timedelta) else str(value)
+
+
+def _duration(value: timedelta) -> str:
+    """As ISO 8601 has it, in days or in seconds."""
+    if value and not value % timedelta(days=1):
+        return f"P{value.days}D"
+    return f"PT{value.total_seconds():.12g}S"
