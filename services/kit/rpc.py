@@ -173,13 +173,14 @@ class Pipeline:
                 succeeded.observe(time.perf_counter() - started)
                 return reply
             rpc_seconds.labels(method.name, code).observe(time.perf_counter() - started)
-            log.info(
-                "rpc refused",
-                method=method.name,
-                code=code,
-                request_id=request_id,
-                correlation=correlation_id,
-            )
+            if code != "RESOURCE_EXHAUSTED":  # A flood is counted; a line for each would be one.
+                log.info(
+                    "rpc refused",
+                    method=method.name,
+                    code=code,
+                    request_id=request_id,
+                    correlation=correlation_id,
+                )
             if retry_after is not None:
                 told.append(("retry-after", str(max(1, round(retry_after)))))
             await context.send_initial_metadata(told)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
-from tests.bench.business import open_business
+from tests.bench.business import open_business, operator_of
 from tests.bench.cpu import costs, cpu_seconds
 from tests.bench.figure import Figure, Invalid, note
-from tests.bench.generator import drive, towards
+from tests.bench.generator import drive, generator, towards
 from tests.bench.laboratory import Laboratory
 from tests.bench.load import Outcome, Plan
 from tests.outside import until
 
 CONNECTIONS = 32
+FLOOD_CONNECTIONS = 4
 
 
 async def measure(lab: Laboratory) -> AsyncIterator[Figure]:
@@ -36,16 +38,47 @@ async def measure(lab: Laboratory) -> AsyncIterator[Figure]:
     _tell("GET /v1/assistants/{id}", real)
     note(f"  {spent}")
     yield Figure("rest_reads", real.rate, "requests/s", 0.5, "at least", baseline=echo.rate)
+    yield await _beside_a_flood(lab, read, key)
+
+
+async def _beside_a_flood(lab: Laboratory, read: str, key: str) -> Figure:
+    """One caller's reads while another tenant, far above its limit, asks as fast as it can.
+
+    What the two cores do for the flood is in it: each refusal still passes Envoy and the service.
+    """
+    async with operator_of(lab.mesh) as operator:
+        flooding = (await operator.new_tenant("Enchente", "free")).api_key
+    alone = await drive(_plan(lab, read, key, connections=1))
+    async with generator(_plan(lab, "/v1/assistants", flooding, FLOOD_CONNECTIONS)) as flood:
+        flooded = asyncio.create_task(flood.send_whatever_comes())
+        beside = await drive(_plan(lab, read, key, connections=1))
+        outcome = await flooded
+    if not outcome.statuses.get("429"):
+        raise Invalid(f"the flood was not refused: {outcome.statuses}")
+    _tell("alone", alone)
+    _tell(f"beside a flood that got {outcome.statuses}", beside)
+    return Figure(
+        "read_p99_beside_a_flood",
+        beside.p99 * 1000,
+        "ms",
+        None,
+        "at most",
+        baseline=alone.p99 * 1000,
+    )
 
 
 async def _get(lab: Laboratory, path: str, key: str) -> Outcome:
+    return await drive(_plan(lab, path, key, CONNECTIONS))
+
+
+def _plan(lab: Laboratory, path: str, key: str, connections: int) -> Plan:
     seconds = max(lab.seconds, 2.0)
     plan = Plan(
-        host="", port=0, connections=CONNECTIONS, seconds=seconds, warm=min(1.0, seconds / 4)
+        host="", port=0, connections=connections, seconds=seconds, warm=min(1.0, seconds / 4)
     )
     plan = towards(plan, lab.api_url)
     request = f"GET {path} HTTP/1.1\r\nhost: {plan.host}:{plan.port}\r\nx-api-key: {key}\r\n\r\n"
-    return await drive(Plan(**{**vars(plan), "request": request}))
+    return Plan(**{**vars(plan), "request": request})
 
 
 def _tell(what: str, outcome: Outcome) -> None:
