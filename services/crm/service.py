@@ -35,14 +35,15 @@ class CrmProvider(Provider):
 
     scope = Scope.APP
     mails = provide(MailOutbox)
+    mail_sender = provide(MailSender)
 
     @provide
     def directory(self, database: Database) -> AccessDirectory:
         return StoredAccess(database)
 
     @provide
-    def mail_sender(self) -> MailSender:
-        return MailSender(read_settings(MailSettings))
+    def mail_settings(self) -> MailSettings:
+        return read_settings(MailSettings)
 
 
 SERVICE = Service(

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from argon2 import PasswordHasher
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 from malha.crm.v1.admin_service_pb2 import CreateTenantRequest, CreateTenantResponse
+from malha.crm.v1.api_key_pb2 import ApiKey
+from malha.crm.v1.api_key_service_pb2 import CreateApiKeyRequest, NewApiKey, RevokeApiKeyRequest
+from pydantic import SecretStr
 
 from services.crm.admin.commands import create_tenant
+from services.crm.api_keys.commands import create_api_key, revoke_api_key
 from services.crm.identity.model import SCOPES
+from services.crm.mail.outbox import MailOutbox
+from services.crm.mail.settings import MailSettings
 from services.crm.passwords.hashing import Passwords
 from services.crm.tenants.model import PLANS
 from services.kit.auth import ADMIN, Actor
 from services.kit.call import Call
+from services.kit.clock import Clock
+from services.kit.crypto import Sealer
 from services.kit.db import Database
 from services.kit.ids import new_id
 from services.kit.limits import Limits
@@ -26,6 +37,7 @@ from services.kit.testing import FakePeers, service_call, user_call
 M = TypeVar("M", bound=Message)
 
 PASSWORD = "correct horse battery"
+MAILS = MailOutbox(Sealer([SecretStr(base64.b64encode(b"k" * 32).decode())]), MailSettings())
 PASSWORDS = Passwords(hasher=PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
@@ -67,6 +79,7 @@ class Business:
         self,
         *scopes: str,
         key_id: str = "",
+        workspace_id: str = "",
         networks: Iterable[str] = (),
         expire_time: float = float("inf"),
     ) -> Call:
@@ -75,7 +88,7 @@ class Business:
             "api_key",
             key_id or new_id(),
             self.id,
-            self.workspace_id,
+            workspace_id or self.workspace_id,
             frozenset(scopes),
             expire_time,
             limits=self.limits,
@@ -112,3 +125,20 @@ async def new_business(
     request = CreateTenantRequest(name=name, plan=plan, owner_email=email, owner_password=PASSWORD)
     made = await create_tenant(service_call(database), request, passwords=PASSWORDS)
     return Business(database, made, email)
+
+
+async def create_key(call: Call, *scopes: str, **fields: object) -> NewApiKey:
+    """A key that may read assistants, unless said otherwise."""
+    request = CreateApiKeyRequest(name="Partner", scopes=scopes or ("assistants:read",), **fields)
+    return await create_api_key(call, request, clock=Clock())
+
+
+async def revoke_key(call: Call, request: RevokeApiKeyRequest) -> ApiKey:
+    return await revoke_api_key(call, request, mails=MAILS)
+
+
+def after(**by: float) -> Timestamp:
+    """A moment that is to come."""
+    moment = Timestamp()
+    moment.FromDatetime(datetime.now(UTC) + timedelta(**by))
+    return moment

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -19,6 +21,7 @@ from pydantic import SecretStr
 
 from services.crm.identity.model import email_hash
 from services.crm.mail.outbox import MailOutbox, sealed_for
+from services.crm.mail.settings import MailSettings
 from services.crm.passwords.hashing import Passwords, PasswordsBusy
 from services.crm.second_factor.codes import SecondFactors
 from services.crm.sessions.commands import refresh_session, sign_in
@@ -75,11 +78,24 @@ class WatchedPasswords(Passwords):
     def let_go(self) -> None:
         self._go_on.set()
 
-    async def matches(self, stored: str | None, password: str) -> bool:
+    @contextmanager
+    def working_on(self, *accounts: str, address: str = "") -> Iterator[None]:
+        """These accounts' passwords are being checked meanwhile."""
+        turns = [self._turns.of(account, address) for account in accounts]
+        assert all(self._turns.take(turn) for turn in turns)
+        try:
+            yield
+        finally:
+            for turn in turns:
+                self._turns.give_back(turn)
+
+    async def matches(
+        self, stored: str | None, password: str, *, account: str, address: str
+    ) -> bool:
         if self.refuse:
             raise PasswordsBusy
+        right = await super().matches(stored, password, account=account, address=address)
         self.checked += 1
-        right = await super().matches(stored, password)
         self._was_checked.set()
         await self._go_on.wait()
         return right
@@ -104,6 +120,7 @@ class Desk:
 
     def __init__(self, database: Database, infra: Infra, beside: Desk | None = None) -> None:
         kit = kit_settings(infra.environment("crm"))
+        self._infra = infra
         self.database = database
         self.clock: TurnedClock = beside.clock if beside else TurnedClock()
         self.settings = CrmSettings(password_reset_answer_time=timedelta(0))
@@ -115,7 +132,12 @@ class Desk:
         self.guessing = Guessing(database, self.clock, self.settings, self.secret)
         self.second_factors = SecondFactors(self.sealer, self.clock)
         self.sessions = Sessions(self.signer, self.sealer, self.settings, self.clock)
-        self.mails = MailOutbox(self.sealer)
+        self.mail_settings = MailSettings()
+        self.mails = MailOutbox(self.sealer, self.mail_settings)
+
+    def another(self) -> Desk:
+        """A replica beside this one: the same store and clock, passwords checked on its own."""
+        return Desk(self.database, self._infra, beside=self)
 
     async def person(self, *, role: str = "owner", of: Person | None = None) -> Person:
         """Somebody new, of a new tenant or of another one's."""
@@ -229,7 +251,7 @@ class Desk:
         async with service_call(self.database, tenant_id=person.tenant_id).transaction() as tx:
             rows = await tx.all(
                 "SELECT id, sealed FROM crm.mails"
-                " WHERE kind = $1 AND recipient_hash = $2 ORDER BY id",
+                " WHERE kind = $1 AND recipient_hash = $2 AND state = 'queued' ORDER BY id",
                 kind,
                 email_hash(person.email),
             )

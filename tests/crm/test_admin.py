@@ -28,6 +28,8 @@ from services.crm.admin.commands import create_tenant, set_tenant_plan, set_tena
 from services.crm.admin.queries import list_tenant_changes, list_tenants
 from services.crm.api_keys.model import KEY_SCOPES
 from services.crm.identity.directory import StoredAccess
+from services.crm.mail.addresses import AddressInvalid
+from services.crm.passwords.model import PasswordTooWeak
 from services.crm.settings import CrmSettings
 from services.crm.tenants.commands import delete_tenant
 from services.crm.tenants.model import PLANS, EmailAlreadyRegistered, TenantNotFound
@@ -98,6 +100,25 @@ async def test_a_tenant_that_could_not_be_made_leaves_no_id(
         with pytest.raises(EmailAlreadyRegistered):
             await create_tenant(operator_call(database), request, passwords=PASSWORDS)
         assert await connection.fetchval("SELECT count(*) FROM crm.tenant_routes") == before
+
+
+@pytest.mark.parametrize("password", ["password123", "aaaaaaaaaaaa", "Dona.Da@Aurora.Example"])
+async def test_an_owners_password_is_as_strong_as_anybodys(
+    database: Database, password: str
+) -> None:
+    request = CreateTenantRequest(name="A", owner_password=password)
+    request.owner_email = "dona.da@aurora.example"
+    with pytest.raises(PasswordTooWeak) as refused:
+        await create_tenant(operator_call(database), request, passwords=PASSWORDS)
+    assert [name for name, _ in refused.value.violations()] == ["owner_password"]
+
+
+async def test_an_owners_address_is_one_that_mail_reaches(database: Database) -> None:
+    request = CreateTenantRequest(name="A", owner_password=PASSWORD)
+    request.owner_email = "dona..da@aurora.example"
+    with pytest.raises(AddressInvalid) as refused:
+        await create_tenant(operator_call(database), request, passwords=PASSWORDS)
+    assert [name for name, _ in refused.value.violations()] == ["owner_email"]
 
 
 async def test_an_unknown_plan_names_the_field(database: Database, business: Business) -> None:

@@ -62,6 +62,11 @@ async def test_tenants_keep_who_did_what_to_them(url: str, infra: Infra, tmp_pat
         " purge_time = now() WHERE tenant_id = $1",
         tenants[0],
     )
+    await writer.execute(
+        "INSERT INTO crm.mails (tenant_id, id, kind, language, recipient_hash, state, expire_time)"
+        " VALUES ($1, $2, 'invitation', 'pt-BR', '', 'withdrawn', now())",
+        *(tenants[0], new_id()),
+    )
     for _ in range(len(list(crm.folder.glob("*.sql"))) - 1):
         await dbmate(url, crm, "down")
     statuses = await writer.fetch("SELECT status FROM crm.tenants ORDER BY tenant_id")

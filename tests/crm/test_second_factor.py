@@ -19,6 +19,7 @@ from malha.crm.v1.second_factor_service_pb2 import (
 )
 from malha.crm.v1.session_pb2 import Session
 
+from services.crm.passwords.hashing import PasswordsBusy
 from services.crm.second_factor.commands import (
     begin_second_factor,
     confirm_second_factor,
@@ -41,7 +42,7 @@ from services.crm.sessions.model import (
 from services.kit.crypto import SealBroken
 from services.kit.db import Database
 from services.kit.devstack.infra import Infra
-from tests.crm.desk import PASSWORD, Desk, Person
+from tests.crm.desk import HOME, PASSWORD, Desk, Person
 
 SECRET = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 NOW = datetime(2026, 11, 22, 12, 0, 15, tzinfo=UTC)
@@ -162,7 +163,8 @@ async def test_a_code_works_once_even_at_the_same_time(desk: Desk, kind: str) ->
     person, secret, recovery = await _with_factor(desk)
     code = _code(desk, secret) if kind == "authenticator" else recovery[0]
     outcomes = await asyncio.gather(
-        *(desk.sign_in(person.email, code=code) for _ in range(4)), return_exceptions=True
+        *(desk.another().sign_in(person.email, code=code) for _ in range(4)),
+        return_exceptions=True,
     )
     assert sum(isinstance(outcome, Session) for outcome in outcomes) == 1
     assert sum(isinstance(outcome, CredentialsInvalid) for outcome in outcomes) == 3
@@ -223,6 +225,20 @@ async def test_without_the_password_nothing_is_switched(desk: Desk) -> None:
         await _begin(desk, session, "wrong wrong")
     with pytest.raises(SecondFactorRequired):
         await desk.sign_in(person.email)
+
+
+async def test_a_password_is_checked_in_turn(desk: Desk) -> None:
+    person, secret, _ = await _with_factor(desk)
+    session = await desk.sign_in(person.email, code=_code(desk, secret))
+    for turns in (
+        desk.passwords.working_on(person.email),
+        desk.passwords.working_on("a", "b", "c", "d", address=HOME),
+    ):
+        with turns:
+            with pytest.raises(PasswordsBusy):
+                await _remove(desk, session)
+            with pytest.raises(PasswordsBusy):
+                await _begin(desk, session)
 
 
 async def test_it_is_switched_off_with_the_password(desk: Desk) -> None:

@@ -314,4 +314,4 @@ async def test_what_waited_for_a_removed_person_is_never_sent(office: Office) ->
         agent.email.encode(),
     )
     await office.remove(office.owner, agent)
-    assert not await office.desk.value(office.tenant_id, "SELECT count(*) FROM crm.mails")
+    assert not await office.waiting("password_reset")

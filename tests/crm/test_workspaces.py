@@ -25,9 +25,11 @@ from malha.crm.v1.workspace_service_pb2 import (
 )
 from malha.ingestion.v1.connection_service_pb2 import CountConnectionsResponse
 
-from services.crm.api_keys.commands import create_api_key, revoke_api_key
+from services.crm.api_keys.commands import create_api_key
 from services.crm.api_keys.model import ApiKeyNotFound
 from services.crm.api_keys.queries import get_api_key
+from services.crm.invitations.model import InvitationInvalid
+from services.crm.mail.model import INVITATION
 from services.crm.workspaces.commands import (
     create_workspace,
     delete_workspace,
@@ -35,17 +37,27 @@ from services.crm.workspaces.commands import (
 )
 from services.crm.workspaces.model import LastWorkspace, WorkspaceNotEmpty, WorkspaceNotFound
 from services.crm.workspaces.queries import get_workspace, list_workspaces
+from services.kit.call import Call
 from services.kit.clock import Clock
 from services.kit.db import Database
+from services.kit.devstack.infra import Infra
 from services.kit.etags import EtagMismatch
 from services.kit.ids import new_id
 from services.kit.limits import PlanLimitReached
-from tests.crm.business import Business, new_business
+from services.kit.testing import FakePeers
+from tests.crm.business import MAILS, Business, new_business, revoke_key
+from tests.crm.desk import Desk
+from tests.crm.office import Office
 
 
 @pytest.fixture
 async def database(databases: Callable[[str], Awaitable[Database]]) -> Database:
     return await databases("crm")
+
+
+@pytest.fixture
+def desk(database: Database, infra: Infra) -> Desk:
+    return Desk(database, infra)
 
 
 @pytest.fixture
@@ -55,7 +67,7 @@ async def business(database: Database) -> Business:
     return made
 
 
-def _elsewhere(business: Business, *, assistants: int = 0, connections: int = 0) -> None:
+def _peers(*, assistants: int = 0, connections: int = 0) -> FakePeers:
     """What the other services say that a workspace holds."""
 
     async def count_assistants(_: Any) -> CountAssistantsResponse:
@@ -64,8 +76,16 @@ def _elsewhere(business: Business, *, assistants: int = 0, connections: int = 0)
     async def count_connections(_: Any) -> CountConnectionsResponse:
         return CountConnectionsResponse(count=connections)
 
-    business.peers.answers["AssistantService.CountAssistants"] = count_assistants
-    business.peers.answers["ConnectionService.CountConnections"] = count_connections
+    return FakePeers(
+        {
+            "AssistantService.CountAssistants": count_assistants,
+            "ConnectionService.CountConnections": count_connections,
+        }
+    )
+
+
+def _elsewhere(business: Business, **held: int) -> None:
+    business.peers.answers.update(_peers(**held).answers)
 
 
 async def _create(business: Business, name: str = "Second") -> Workspace:
@@ -73,7 +93,9 @@ async def _create(business: Business, name: str = "Second") -> Workspace:
 
 
 async def _delete(business: Business, workspace_id: str) -> Empty:
-    return await delete_workspace(business.person(), DeleteWorkspaceRequest(id=workspace_id))
+    return await delete_workspace(
+        business.person(), DeleteWorkspaceRequest(id=workspace_id), mails=MAILS
+    )
 
 
 async def _listed(business: Business, **fields: Any) -> list[Workspace]:
@@ -165,7 +187,7 @@ async def test_a_workspace_with_keys_stays_until_they_are_revoked(business: Busi
     with pytest.raises(WorkspaceNotEmpty) as refused:
         await _delete(business, made.id)
     assert refused.value.metadata == {"what": "keys"}
-    await revoke_api_key(business.person(), RevokeApiKeyRequest(id=key.id))
+    await revoke_key(business.person(), RevokeApiKeyRequest(id=key.id))
     await _delete(business, made.id)
     with pytest.raises(ApiKeyNotFound):
         await get_api_key(business.person(readonly=True), GetApiKeyRequest(id=key.id))
@@ -190,11 +212,12 @@ async def test_no_key_ends_up_in_a_workspace_that_is_deleted_meanwhile(
             assert isinstance(key, WorkspaceNotFound)
         else:
             assert isinstance(gone, WorkspaceNotEmpty)
-            await revoke_api_key(business.person(), RevokeApiKeyRequest(id=key.api_key.id))
+            await revoke_key(business.person(), RevokeApiKeyRequest(id=key.api_key.id))
             await _delete(business, made.id)
 
 
 async def test_whoever_works_in_a_deleted_workspace_is_signed_out(business: Business) -> None:
+    """Everybody of the tenant is asked about again: a token names the workspace by itself."""
     made, session_id = await _create(business), new_id()
     async with business.person().transaction() as tx:
         await tx.run(
@@ -204,7 +227,31 @@ async def test_whoever_works_in_a_deleted_workspace_is_signed_out(business: Busi
             *(session_id, business.made.user_id, made.id),
         )
     await _delete(business, made.id)
-    assert [list(e.credential_ids) for e in await business.told(AccessChanged)] == [[session_id]]
+    async with business.person().transaction() as tx:
+        assert not await tx.value("SELECT count(*) FROM crm.sessions")
+    assert [list(e.credential_ids) for e in await business.told(AccessChanged)] == [[]]
+
+
+async def test_a_deleted_workspace_is_told_also_when_no_session_is_in_it(
+    business: Business,
+) -> None:
+    await _delete(business, (await _create(business)).id)
+    assert [list(e.credential_ids) for e in await business.told(AccessChanged)] == [[]]
+
+
+async def test_nobody_is_invited_into_a_deleted_workspace_any_more(desk: Desk) -> None:
+    office = Office(desk, await desk.person())
+    actor = office.call(office.owner).actor
+    call = Call(actor, database=desk.database, peers=_peers(), correlation_id=new_id())
+    made = await create_workspace(call, CreateWorkspaceRequest(name="Second"))
+    gone = [await office.invite(workspace_id=made.id) for _ in range(2)]
+    kept = await office.invite()
+    await delete_workspace(call, DeleteWorkspaceRequest(id=made.id), mails=office.mails)
+    assert await office.timers(INVITATION) == [kept.id]
+    assert await office.waiting("invitation") == 1
+    for invitation in gone:
+        with pytest.raises(InvitationInvalid):
+            await office.accept(invitation.token)
 
 
 async def test_another_tenants_workspace_is_not_there(

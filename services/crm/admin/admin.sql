@@ -34,12 +34,6 @@ RETURNING tenant_id AS id, name, plan, status, webhooks_per_minute, language, ti
 -- A workspace with the given id.
 INSERT INTO crm.workspaces (id, name) VALUES ($1, $2);
 
--- claim_email
--- One tenant per e-mail address; no row when it is taken.
-INSERT INTO crm.email_routes (email_hash, tenant_id) VALUES ($1, current_tenant())
-ON CONFLICT DO NOTHING
-RETURNING tenant_id;
-
 -- insert_owner
 -- The tenant's first person.
 INSERT INTO crm.users (id, workspace_id, email, password_hash, role)

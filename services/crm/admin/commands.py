@@ -12,8 +12,9 @@ from malha.crm.v1.tenant_pb2 import TENANT_STATUS_DELETED, Tenant
 from services.crm.api_keys.keys import new_key
 from services.crm.api_keys.model import KEY_SCOPES
 from services.crm.api_keys.records import insert_key
-from services.crm.identity.model import email_hash
+from services.crm.mail.addresses import require_deliverable
 from services.crm.passwords.hashing import Passwords
+from services.crm.passwords.model import require_strong
 from services.crm.settings import CrmSettings
 from services.crm.tenants.changes import (
     PURGE_TIMER,
@@ -25,13 +26,12 @@ from services.crm.tenants.changes import (
 )
 from services.crm.tenants.model import (
     DEFAULT_PLAN,
-    EmailAlreadyRegistered,
     TenantNotFound,
     plan_named,
     status_text,
     tenant_of,
 )
-from services.crm.users.people import find_person
+from services.crm.users.people import claim_email, find_person
 from services.kit.call import Call
 from services.kit.ids import new_id
 from services.kit.sql import load_sql
@@ -44,14 +44,16 @@ async def create_tenant(
 ) -> CreateTenantResponse:
     """A tenant with a first workspace, its owner and an API key, in one commit."""
     plan = plan_named(request.plan or DEFAULT_PLAN)
-    password_hash = await passwords.hash(request.owner_password)
-    tenant_id, workspace_id, user_id = new_id(), new_id(), new_id()
     email = request.owner_email.strip().lower()
+    require_deliverable(email, field="owner_email")
+    require_strong(request.owner_password, email, field="owner_password")
+    password_hash = await passwords.hash(request.owner_password, account=email)
+    tenant_id, workspace_id, user_id = new_id(), new_id(), new_id()
     key = new_key()
     async with call.transaction(tenant_id=tenant_id) as tx:
         webhooks = plan.limits.webhooks_per_minute
         tenant = tenant_of(await tx.one(sql.insert_tenant, request.name, plan.slug, webhooks))
-        await tx.one(sql.claim_email, email_hash(email), missing=EmailAlreadyRegistered())
+        await claim_email(tx, email)
         await tx.run(sql.insert_workspace, workspace_id, request.name)
         await tx.run(sql.insert_owner, user_id, workspace_id, email, password_hash, "owner")
         await insert_key(tx, key, workspace_id, "owner", KEY_SCOPES, creator=call.actor)

@@ -18,7 +18,7 @@ sql = load_sql(__package__, "admin.sql")
 
 async def list_tenants(call: Call, request: ListTenantsRequest) -> ListTenantsResponse:
     """Every tenant, newest first; read one after the other, since each sees only itself."""
-    page = Page.of(request)
+    page = Page.of(request, call)
     response = ListTenantsResponse()
     async with call.transaction() as tx:
         rows = await tx.all(sql.list_tenant_ids, page.after, page.limit)
@@ -34,7 +34,7 @@ async def list_tenant_changes(
     call: Call, request: ListTenantChangesRequest
 ) -> ListTenantChangesResponse:
     """What was done to a tenant, by whom and why, newest first."""
-    page = Page.of(request)
+    page = Page.of(request, call)
     async with call.transaction(tenant_id=request.tenant_id) as tx:
         await tx.one(sql.get_tenant, missing=TenantNotFound(id=request.tenant_id))
         rows = await tx.all(sql.list_changes, page.after, page.limit)

@@ -73,3 +73,7 @@ UPDATE crm.api_keys SET revoke_time = now(), update_time = now()
  WHERE id = $1
 RETURNING id, workspace_id, name, scopes, allowed_networks, last_four, creator, expire_time,
           last_use_time, revoke_time, create_time, update_time;
+
+-- delete_invitations
+-- What the key $1 has offered is no more.
+DELETE FROM crm.invitations WHERE creator = $1 RETURNING id, email;

@@ -24,8 +24,11 @@ from services.crm.api_keys.model import (
     require_bounds,
     require_held,
     require_known,
+    require_own_workspace,
 )
 from services.crm.api_keys.records import insert_key
+from services.crm.mail.outbox import MailOutbox
+from services.crm.mail.withdrawal import withdraw
 from services.crm.workspaces.model import WorkspaceNotFound
 from services.kit.call import Call
 from services.kit.clock import Clock
@@ -48,6 +51,7 @@ async def create_api_key(call: Call, request: CreateApiKeyRequest, *, clock: Clo
     )
     require_bounds(call.actor, networks, expire_time)
     workspace_id = request.workspace_id or call.workspace_id
+    require_own_workspace(call.actor, workspace_id)
     key = new_key()
     async with call.transaction() as tx:
         await keep_within(tx, "api_keys", call.limits.api_keys, sql.count_api_keys)
@@ -72,7 +76,7 @@ async def update_api_key(call: Call, request: UpdateApiKeyRequest, *, clock: Clo
     name = request.name if request.HasField("name") else None
     scopes, networks, expire_time = _changes(request, clock.now())
     async with call.transaction() as tx:
-        before = await _lock_usable(tx, request.id)
+        before = await _lock_usable(tx, call, request.id)
         require_etag(request, before)
         row = await tx.one(sql.update_api_key, request.id, name, scopes, networks, expire_time)
         if not (scopes is None and networks is None and expire_time is None):
@@ -90,7 +94,7 @@ async def rotate_api_key(call: Call, request: RotateApiKeyRequest, *, clock: Clo
     """
     key = new_key()
     async with call.transaction() as tx:
-        old = await _lock_usable(tx, request.id)
+        old = await _lock_usable(tx, call, request.id)
         require_held(call.actor, old.scopes)
         expire_time = end_of_successor(call.actor, old, clock.now())
         require_bounds(call.actor, old.allowed_networks, expire_time)
@@ -109,13 +113,14 @@ async def rotate_api_key(call: Call, request: RotateApiKeyRequest, *, clock: Clo
     return NewApiKey(api_key=record, key=key.text)
 
 
-async def revoke_api_key(call: Call, request: RevokeApiKeyRequest) -> ApiKey:
-    """The record of the key, which does not work any more."""
+async def revoke_api_key(call: Call, request: RevokeApiKeyRequest, *, mails: MailOutbox) -> ApiKey:
+    """The record of the key, which does not work any more; nor do invitations it has made."""
     async with call.transaction() as tx:
-        key = await _lock(tx, request.id)
+        key = await _lock(tx, call, request.id)
         if key.HasField("revoke_time"):
             return key
         revoked = api_key_of(await tx.one(sql.revoke_api_key, request.id))
+        await withdraw(tx, mails, await tx.all(sql.delete_invitations, f"api_key:{key.id}"))
         tx.emit(AccessChanged(credential_ids=[request.id]))
     return revoked
 
@@ -135,13 +140,16 @@ def _changes(
     return scopes, networks, expire_time
 
 
-async def _lock(tx: Transaction, key_id: str) -> ApiKey:
+async def _lock(tx: Transaction, call: Call, key_id: str) -> ApiKey:
+    """A key that the caller may change, as far as its workspace goes."""
     missing = ApiKeyNotFound(id=key_id)
-    return api_key_of(await tx.one(sql.lock_api_key, key_id, missing=missing))
+    key = api_key_of(await tx.one(sql.lock_api_key, key_id, missing=missing))
+    require_own_workspace(call.actor, key.workspace_id)
+    return key
 
 
-async def _lock_usable(tx: Transaction, key_id: str) -> ApiKey:
-    key = await _lock(tx, key_id)
+async def _lock_usable(tx: Transaction, call: Call, key_id: str) -> ApiKey:
+    key = await _lock(tx, call, key_id)
     if await tx.value(sql.is_retired, key_id):
         raise ApiKeyRetired
     return key

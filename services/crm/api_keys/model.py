@@ -47,6 +47,10 @@ class ExpireTimePassed(FailedPrecondition):
         return (("expire_time", "must be in the future"),)
 
 
+class KeyOfAnotherWorkspace(PermissionDenied):
+    """An API key makes and changes keys of its own workspace only."""
+
+
 class ScopeNotHeld(PermissionDenied):
     """The caller does not have the scope {scope}, and so cannot give it."""
 
@@ -74,6 +78,12 @@ def require_held(actor: Actor, scopes: Iterable[str]) -> None:
     for scope in scopes:
         if scope not in actor.scopes:
             raise ScopeNotHeld(scope=scope)
+
+
+def require_own_workspace(actor: Actor, workspace_id: str) -> None:
+    """Raise KeyOfAnotherWorkspace when a key has to do with another workspace's keys."""
+    if actor.kind == "api_key" and workspace_id != actor.workspace_id:
+        raise KeyOfAnotherWorkspace
 
 
 def bounds_for(

@@ -17,7 +17,7 @@ sql = load_sql(__package__, "api_keys.sql")
 
 async def list_api_keys(call: Call, request: ListApiKeysRequest) -> ListApiKeysResponse:
     """One page of keys' records, newest first."""
-    page = Page.of(request)
+    page = Page.of(request, call)
     query = page.directed(sql.list_api_keys)
     rows = await call.all(query, request.show_revoked, page.after, page.limit)
     shown, token = page.cut(rows, by="id")

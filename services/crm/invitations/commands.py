@@ -18,7 +18,6 @@ from malha.crm.v1.invitation_service_pb2 import (
 )
 from malha.crm.v1.session_pb2 import Session
 from malha.crm.v1.tenant_pb2 import TENANT_STATUS_ACTIVE
-from malha.crm.v1.user_pb2 import ROLE_OWNER
 
 from services.crm.identity.model import email_hash, role_text
 from services.crm.invitations.model import (
@@ -32,15 +31,25 @@ from services.crm.invitations.model import (
     secret_hash,
 )
 from services.crm.invitations.queries import shown
+from services.crm.mail.addresses import require_deliverable
+from services.crm.mail.model import INVITATION
 from services.crm.mail.outbox import MailOutbox
+from services.crm.mail.sending import MailSender
+from services.crm.mail.withdrawal import withdraw
 from services.crm.passwords.hashing import Passwords
 from services.crm.passwords.model import require_strong
 from services.crm.sessions.opening import Sessions
+from services.crm.tenants.changes import actor_text
 from services.crm.tenants.model import EmailAlreadyRegistered
-from services.crm.users.model import ADMIN, require_may_change
-from services.crm.users.people import find_person
+from services.crm.users.model import (
+    ADMIN,
+    require_may_change,
+    require_may_give,
+    roles_given_by,
+)
+from services.crm.users.people import claim_email, find_person
 from services.crm.workspaces.model import WorkspaceNotFound
-from services.kit.auth import TenantSuspended
+from services.kit.auth import ScopeMissing, TenantSuspended
 from services.kit.call import Call
 from services.kit.db import Record, Transaction
 from services.kit.ids import new_id
@@ -49,22 +58,23 @@ from services.kit.sql import load_sql
 
 sql = load_sql(__package__, "invitations.sql")
 
-TIMER = "invitation"
-_MAIL = "invitation"
-
 
 async def create_invitation(
-    call: Call, request: CreateInvitationRequest, *, mails: MailOutbox
+    call: Call, request: CreateInvitationRequest, *, mails: MailOutbox, sender: MailSender
 ) -> Invitation:
-    """Invite somebody by e-mail, in place of an invitation they have. Its secret is shown once."""
+    """Invite somebody by e-mail, in place of an invitation they have.
+
+    Whoever invites gets the secret only where there is no mail server: what the mailbox alone
+    is told proves that the address belongs to who accepts.
+    """
     email = normal_email(request.email)
+    require_deliverable(email, field="email")
+    role = role_text(request.role)
     workspace_id = request.workspace_id or call.workspace_id
     secret = new_secret()
     expire_time = datetime.now(UTC) + VALID_FOR
     async with call.transaction() as tx:
-        if request.role == ROLE_OWNER:
-            by = await _role_of_caller(tx, call)
-            require_may_change(by=by, role="", new_role=role_text(request.role))
+        await _require_may_invite(tx, call, role)
         missing = WorkspaceNotFound(id=workspace_id)
         business = await tx.one(sql.get_business, workspace_id, missing=missing)
         if await tx.value(sql.is_registered, email_hash(email)):
@@ -78,14 +88,15 @@ async def create_invitation(
             new_id(),
             workspace_id,
             email,
-            role_text(request.role),
+            role,
             expire_time,
+            actor_text(call.actor),
             secret_hash(secret),
         )
-        tx.arm(TIMER, row["id"], expire_time)
+        tx.arm(INVITATION, row["id"], expire_time)
         await mails.enqueue(
             tx,
-            kind=_MAIL,
+            kind=INVITATION,
             to=email,
             language=business["language"],
             secret=secret,
@@ -93,7 +104,8 @@ async def create_invitation(
             business=business["name"],
         )
     invitation = shown(row)
-    invitation.token = secret
+    if not sender.configured:
+        invitation.token = secret
     return invitation
 
 
@@ -104,8 +116,7 @@ async def delete_invitation(
     async with call.transaction() as tx:
         missing = InvitationNotFound(id=request.id)
         row = await tx.one(sql.delete_invitation, request.id, missing=missing)
-        tx.disarm(TIMER, request.id)
-        await mails.take_back(tx, row["email"], _MAIL)
+        await withdraw(tx, mails, [row])
     return Empty()
 
 
@@ -121,17 +132,22 @@ async def accept_invitation(
     # Looked for first: a password is hashed at a price, which nobody pays for a wrong secret.
     async with call.transaction() as tx:
         invitation = await _invitation_of(tx, request.token)
+        if await tx.value(sql.is_registered, email_hash(invitation["email"])):
+            raise EmailAlreadyRegistered
     require_strong(request.password, invitation["email"])
-    password_hash = await passwords.hash(request.password)
+    password_hash = await passwords.hash(
+        request.password, account=invitation["email"], address=call.address
+    )
     user_id = new_id()
     async with call.transaction() as tx:
         invitation = await _invitation_of(tx, request.token)
         # Of several who show the secret at once, one deletes the row.
-        await tx.one(sql.delete_invitation, invitation["id"], missing=InvitationInvalid())
-        tx.disarm(TIMER, invitation["id"])
+        missing = InvitationInvalid()
+        await withdraw(
+            tx, mails, [await tx.one(sql.delete_invitation, invitation["id"], missing=missing)]
+        )
         email, workspace_id = invitation["email"], invitation["workspace_id"]
-        await mails.take_back(tx, email, _MAIL)
-        await tx.one(sql.claim_email, email_hash(email), missing=EmailAlreadyRegistered())
+        await claim_email(tx, email)
         role, name = invitation["role"], request.name.strip()
         await tx.run(sql.insert_user, user_id, workspace_id, email, password_hash, role, name)
         session = await sessions.open(
@@ -141,19 +157,25 @@ async def accept_invitation(
     return session
 
 
-async def _role_of_caller(tx: Transaction, call: Call) -> str:
-    """The caller's role; an API key counts as an admin."""
-    if call.actor.kind != "user":
-        return ADMIN
-    return str(await tx.value(sql.get_role, call.actor.id) or "")
+async def _require_may_invite(tx: Transaction, call: Call, role: str) -> None:
+    """Raise unless the caller may give this role, and keep it so until this commits.
+
+    Whoever takes the role from them at this moment waits, and then finds their invitation.
+    An API key counts as an admin.
+    """
+    by = ADMIN
+    if call.actor.kind == "user":
+        by = await tx.value(sql.hold_role, call.actor.id) or ""
+        if not roles_given_by(by):
+            raise ScopeMissing(scope="users:write")
+    require_may_change(by=by, role="", new_role=role)
+    require_may_give(call.actor, role)
 
 
 async def _make_room(tx: Transaction, mails: MailOutbox, email: str) -> None:
     """Replace what there is for an address. Raises InvitedTooOften."""
-    for row in await tx.all(sql.replace_invitation, email):
-        tx.disarm(TIMER, row["id"])
-    await mails.take_back(tx, email, _MAIL)
-    if await mails.sent_today(tx, email, _MAIL) >= MOST_MAILS_A_DAY:
+    await withdraw(tx, mails, await tx.all(sql.replace_invitation, email))
+    if await mails.sent_today(tx, email, INVITATION) >= MOST_MAILS_A_DAY:
         raise InvitedTooOften(times=MOST_MAILS_A_DAY)
 
 

@@ -15,9 +15,9 @@ SELECT (SELECT count(*) FROM crm.users)
 -- Whether an address belongs to anybody, of any tenant.
 SELECT EXISTS (SELECT FROM crm.email_routes WHERE email_hash = $1);
 
--- get_role
--- What the caller is.
-SELECT role FROM crm.users WHERE id = $1;
+-- hold_role
+-- What the caller is, and stays until this commits.
+SELECT role FROM crm.users WHERE id = $1 FOR SHARE;
 
 -- get_business
 -- What an invitation says of the business, with the workspace kept from being deleted meanwhile.
@@ -29,23 +29,23 @@ SELECT t.name, t.language
 
 -- replace_invitation
 -- The invitation of an address makes room for another.
-DELETE FROM crm.invitations WHERE email = $1 RETURNING id;
+DELETE FROM crm.invitations WHERE email = $1 RETURNING id, email;
 
 -- insert_invitation
 -- An invitation, and the way to find it by its secret.
 WITH invitation AS (
-  INSERT INTO crm.invitations (id, workspace_id, email, role, expire_time)
-  VALUES ($1, $2, $3, $4, $5)
+  INSERT INTO crm.invitations (id, workspace_id, email, role, expire_time, creator)
+  VALUES ($1, $2, $3, $4, $5, $6)
   RETURNING tenant_id, id, email, role, workspace_id, create_time, expire_time
 ), route AS (
   INSERT INTO crm.invitation_routes (secret_hash, tenant_id, invitation_id)
-  SELECT $6, tenant_id, id FROM invitation
+  SELECT $7, tenant_id, id FROM invitation
 )
 SELECT id, email, role, workspace_id, create_time, expire_time FROM invitation;
 
 -- delete_invitation
 -- The invitation is no more, and its secret finds nothing.
-DELETE FROM crm.invitations WHERE id = $1 RETURNING email;
+DELETE FROM crm.invitations WHERE id = $1 RETURNING id, email;
 
 -- route_of_secret
 -- The tenant an invitation is of, found before the tenant is known.
@@ -57,12 +57,6 @@ SELECT i.id, i.email, i.role, i.workspace_id, t.status AS tenant_status
   FROM crm.invitations i
   JOIN crm.tenants t USING (tenant_id)
  WHERE i.id = $1 AND i.expire_time > now();
-
--- claim_email
--- One account per e-mail address; no row when it is taken.
-INSERT INTO crm.email_routes (email_hash, tenant_id) VALUES ($1, current_tenant())
-ON CONFLICT DO NOTHING
-RETURNING tenant_id;
 
 -- insert_user
 -- Who was invited is a person of the tenant now.

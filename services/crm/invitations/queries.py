@@ -14,7 +14,7 @@ sql = load_sql(__package__, "invitations.sql")
 
 async def list_invitations(call: Call, request: ListInvitationsRequest) -> ListInvitationsResponse:
     """Invitations that can still be accepted, newest first."""
-    page = Page.of(request)
+    page = Page.of(request, call)
     rows = await call.all(sql.list_invitations, page.after, page.limit)
     rows_shown, next_page_token = page.cut(rows, by="id")
     return ListInvitationsResponse(

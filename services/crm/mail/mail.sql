@@ -33,13 +33,19 @@ SELECT expire_time FROM crm.mails WHERE id = $1 AND state = 'queued';
 -- Forget that there was an e-mail.
 DELETE FROM crm.mails WHERE id = $1;
 
--- delete_waiting
--- Take back what waits for somebody. $2 is the kind; '' for all.
-DELETE FROM crm.mails
+-- withdraw_waiting
+-- Take back what waits for somebody, also what is on its way: its row stays and is counted. $2 is
+-- the kind; '' for all.
+UPDATE crm.mails
+   SET state = 'withdrawn', reason = '', sealed = NULL, lease_time = NULL
  WHERE recipient_hash = $1 AND state = 'queued' AND ($2 = '' OR kind = $2)
 RETURNING id;
 
 -- count_recent
--- How many e-mails of a kind somebody was sent within a day.
+-- How many e-mails of a kind were meant for somebody within a day, also those taken back.
 SELECT count(*) FROM crm.mails
  WHERE recipient_hash = $1 AND kind = $2 AND create_time > now() - interval '1 day';
+
+-- count_kind
+-- The same, for anybody.
+SELECT count(*) FROM crm.mails WHERE kind = $1 AND create_time > now() - interval '1 day';

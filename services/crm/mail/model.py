@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from html import escape
 
 PORTUGUESE = "pt-BR"
 ENGLISH = "en"
+INVITATION = "invitation"
 
 # A row whose e-mail has reached its end says that there was one, and when; not for ever.
 KEEP_SETTLED = timedelta(days=30)
@@ -16,6 +18,8 @@ SEND_AGAIN = timedelta(hours=2)
 LOOK_AGAIN = timedelta(minutes=5)
 
 _LONGEST_NAME = 100
+# A dot, or what browsers take for one, within a word: programs make a link of it. "S.A." is none.
+_DOMAIN = re.compile(r"\S*[.\u2024\u3002\uff0e\uff61](?:\d|[^\s.\u2024\u3002\uff0e\uff61]{2})\S*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +33,10 @@ class Words:
 
 
 # Where the link of a kind leads. The secret follows "#": no server ever writes it to a log.
-PAGES = {"invitation": "/accept-invitation", "password_reset": "/reset-password"}
+PAGES = {INVITATION: "/accept-invitation", "password_reset": "/reset-password"}
 
 WORDS: dict[str, dict[str, Words]] = {
-    "invitation": {
+    INVITATION: {
         PORTUGUESE: Words(
             "Convite para {business} na Malha",
             ("Olá!", "Você recebeu um convite para trabalhar com {business} na Malha."),
@@ -122,7 +126,7 @@ def plain_name(name: str) -> str:
     Names are what strangers typed: an invitation must not carry anybody's advertisement.
     """
     printable = "".join(c if c.isprintable() else " " for c in name)
-    linkless = printable.replace("://", " ").replace("www.", " ").replace("@", " ")
+    linkless = _DOMAIN.sub(" ", printable.replace("://", " ").replace("@", " "))
     return " ".join(linkless.split())[:_LONGEST_NAME].strip()
 
 

@@ -12,7 +12,8 @@ from email.utils import format_datetime, localtime
 
 import aiosmtplib
 
-from services.crm.mail.model import Letter, plain_name
+from services.crm.mail.addresses import parsed
+from services.crm.mail.model import Letter
 from services.crm.mail.settings import MailSettings
 from services.kit.errors import Unavailable
 from services.kit.log import get_logger
@@ -52,7 +53,10 @@ class MailSender:
         """Send an e-mail. Raises MailServerUnavailable, MailRefused."""
         settings = self._settings
         host, port = settings.address
-        message = self._message(mail_id, to, language, letter)
+        recipient = parsed(to)
+        if recipient is None:
+            raise MailRefused("ADDRESS_INVALID")
+        message = self._message(mail_id, recipient, language, letter)
         client = aiosmtplib.SMTP(
             hostname=host,
             port=port,
@@ -78,11 +82,11 @@ class MailSender:
             # Not by its own context, which says goodbye to a server that hangs, and waits again.
             client.close()
 
-    def _message(self, mail_id: str, to: str, language: str, letter: Letter) -> EmailMessage:
+    def _message(self, mail_id: str, to: Address, language: str, letter: Letter) -> EmailMessage:
         settings = self._settings
         message = EmailMessage(policy=SMTP)
-        message["From"] = Address(plain_name(settings.sender_name), addr_spec=settings.sender)
-        message["To"] = Address(addr_spec=to)
+        message["From"] = Address(settings.sender_name, addr_spec=settings.sender)
+        message["To"] = to
         message["Subject"] = letter.subject
         message["Date"] = format_datetime(localtime())
         # The same on every attempt: who gets it twice can see that it is one.

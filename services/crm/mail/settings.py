@@ -26,10 +26,12 @@ class MailSettings(BaseSettings):
     """The password that goes with the user name."""
     sender: str = "no-reply@malha.localhost"
     """The address that e-mail comes from."""
-    sender_name: str = "Malha"
+    sender_name: str = Field(default="Malha", pattern=r"^[^\r\n]*$")
     """The name that e-mail comes from."""
     timeout_seconds: float = Field(default=20.0, gt=0, le=40)
     """How long one e-mail may take, from connecting to the server's answer."""
+    invitations_per_day: int = Field(default=200, ge=1)
+    """Invitations one tenant may have mailed within a day: each goes to a stranger, in our name."""
 
     @field_validator("server")
     @classmethod

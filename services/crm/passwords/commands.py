@@ -13,10 +13,11 @@ from malha.crm.v1.password_service_pb2 import (
     ResetPasswordRequest,
 )
 
-from services.crm.identity.model import email_hash
+from services.crm.mail.addresses import require_deliverable
 from services.crm.mail.outbox import MailOutbox
 from services.crm.passwords.hashing import Passwords
 from services.crm.passwords.model import ResetTokenInvalid, require_strong
+from services.crm.sessions.accounts import get_caller, switch_to_tenant_of
 from services.crm.sessions.ending import end_sessions
 from services.crm.sessions.guessing import Guessing
 from services.crm.sessions.model import CredentialsInvalid
@@ -24,15 +25,11 @@ from services.crm.sessions.tokens import RESET, new_token, read_token
 from services.crm.settings import CrmSettings
 from services.kit.call import Call
 from services.kit.clock import Clock
-from services.kit.db import Record, Transaction
-from services.kit.ids import new_id
 from services.kit.sql import load_sql
 
 sql = load_sql(__package__, "passwords.sql")
 
-_NOTICE_TIME = timedelta(days=1)
-# Asking for a link is counted like a guess that is never right, so nobody's mailbox is flooded.
-_OF = "reset"
+_CHANGED = "password_changed"
 
 
 async def request_password_reset(
@@ -46,14 +43,13 @@ async def request_password_reset(
 ) -> Empty:
     """Send a link for a new password, if anybody has the address; it always takes as long."""
     email = request.email.strip().lower()
+    require_deliverable(email)
     async with (
         _lasting(settings.password_reset_answer_time),
-        guessing.attempt(email, call.address, of=_OF),
+        guessing.asking(email, call.address),
         call.transaction() as tx,
     ):
-        found = await tx.value(sql.tenant_of_email, email_hash(email))
-        tenant_id = found or new_id()  # Nobody is looked for as well: it takes as long.
-        await tx.switch(tenant_id)
+        tenant_id = await switch_to_tenant_of(tx, email)
         token, now = new_token(RESET, tenant_id), clock.now()
         expire_time = now + settings.password_reset_time
         await tx.run(sql.delete_over, email, now)
@@ -91,13 +87,13 @@ async def reset_password(
     if email is None:
         raise ResetTokenInvalid
     require_strong(request.new_password, email, field="new_password")
-    password_hash = await passwords.hash(request.new_password)
+    password_hash = await passwords.hash(request.new_password, account=email, address=call.address)
     async with call.transaction(tenant_id=tenant_id) as tx:
         now = clock.now()
         used = await tx.one(sql.use_reset, token_hash, now, missing=ResetTokenInvalid())
         person = await tx.one(sql.reset_password, used["user_id"], password_hash, now)
         await end_sessions(tx, used["user_id"])
-        await _tell(tx, person, mails, clock)
+        await mails.tell(tx, _CHANGED, person, now)
         await guessing.forgive(tx, email, call.address)
     return Empty()
 
@@ -112,13 +108,14 @@ async def change_password(
     clock: Clock,
 ) -> Empty:
     """Change the caller's password, and end their other sessions."""
-    person = await call.one(sql.get_person, call.actor.id, missing=CredentialsInvalid())
+    person = await get_caller(call)
+    turn = {"account": person["email"], "address": call.address}
     async with guessing.attempt(person["email"], call.address) as attempt:
         stored = person["password_hash"]
-        if not await passwords.matches(stored, request.password):
+        if not await passwords.matches(stored, request.password, **turn):
             raise CredentialsInvalid
         require_strong(request.new_password, person["email"], field="new_password")
-        password_hash = await passwords.hash(request.new_password)
+        password_hash = await passwords.hash(request.new_password, **turn)
         async with call.transaction() as tx:
             row = await tx.one(
                 sql.change_password,
@@ -129,7 +126,7 @@ async def change_password(
                 missing=CredentialsInvalid(),
             )
             await end_sessions(tx, call.actor.id, keep=call.actor.session_id)
-            await _tell(tx, row, mails, clock)
+            await mails.tell(tx, _CHANGED, row, clock.now())
             await attempt.succeed(tx)
     return Empty()
 
@@ -142,16 +139,3 @@ async def _lasting(duration: timedelta) -> AsyncIterator[None]:
         yield
     finally:
         await asyncio.sleep(until - time.monotonic())
-
-
-async def _tell(tx: Transaction, to: Record, mails: MailOutbox, clock: Clock) -> None:
-    await mails.enqueue(
-        tx,
-        kind="password_changed",
-        to=to["email"],
-        language=to["language"],
-        secret="",
-        expire_time=clock.now() + _NOTICE_TIME,
-        name=to["name"],
-        business=to["business"],
-    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -11,6 +10,7 @@ from typing import TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from services.crm.passwords.turns import Turns
 from services.kit.errors import Unavailable
 
 R = TypeVar("R")
@@ -28,7 +28,8 @@ class Passwords:
 
     With one lane: libargon2 starts a thread for each, so the recommended four would make our two
     threads eight. The queue is short: whoever floods it is refused at once, and nothing else of the
-    process waits for it.
+    process waits for it. An account has one turn at a time and an address a few, so that nobody
+    fills the queue alone: whose turn it is, callers on behalf of strangers say with every password.
     """
 
     def __init__(
@@ -41,18 +42,22 @@ class Passwords:
         self._hasher = hasher or PasswordHasher(parallelism=1)
         self._nobody = self._hasher.hash("nobody's password")
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="argon2")
-        self._places = threading.BoundedSemaphore(threads + most_waiting)
+        self._turns = Turns(threads + most_waiting)
 
-    async def hash(self, password: str) -> str:
+    async def hash(self, password: str, *, account: str = "", address: str = "") -> str:
         """What is stored of a password. Raises PasswordsBusy."""
-        return await self._run(lambda: self._hasher.hash(password))
+        return await self._run(lambda: self._hasher.hash(password), account, address)
 
-    async def matches(self, stored: str | None, password: str) -> bool:
+    async def matches(
+        self, stored: str | None, password: str, *, account: str, address: str
+    ) -> bool:
         """Whether the password is the stored one; takes as long when there is none stored.
 
         Raises PasswordsBusy.
         """
-        right = await self._run(lambda: self._verify(stored or self._nobody, password))
+        right = await self._run(
+            lambda: self._verify(stored or self._nobody, password), account, address
+        )
         return right and bool(stored)
 
     def is_outdated(self, stored: str) -> bool:
@@ -62,17 +67,18 @@ class Passwords:
     def close(self) -> None:
         self._executor.shutdown(wait=False, cancel_futures=True)
 
-    async def _run(self, work: Callable[[], R]) -> R:
-        if not self._places.acquire(blocking=False):
+    async def _run(self, work: Callable[[], R], account: str, address: str) -> R:
+        turn = self._turns.of(account, address)
+        if not self._turns.take(turn):
             raise PasswordsBusy(retry_after=1)
         try:
             future = self._executor.submit(work)
         except BaseException:
-            self._places.release()
+            self._turns.give_back(turn)
             raise
-        # When the thread is done, not when the caller is: a call that gave up still holds its place
+        # When the thread is done, not when the caller is: a call that gave up still holds its turn
         # while it is being worked on.
-        future.add_done_callback(lambda _: self._places.release())
+        future.add_done_callback(lambda _: self._turns.give_back(turn))
         return await asyncio.wrap_future(future)
 
     def _verify(self, stored: str, password: str) -> bool:

@@ -1,7 +1,3 @@
--- tenant_of_email
--- The tenant a person belongs to, found before the tenant is known.
-SELECT tenant_id FROM crm.email_routes WHERE email_hash = $1;
-
 -- insert_reset
 -- A link for a new password, for whoever has the address; no row when nobody has it.
 WITH person AS (
@@ -39,10 +35,6 @@ WITH used AS (
    WHERE r.user_id = u.user_id AND r.token_hash <> $1
 )
 SELECT user_id FROM used;
-
--- get_person
--- A person whose password is to be checked.
-SELECT email, password_hash FROM crm.users WHERE id = $1;
 
 -- reset_password
 -- A new password, and whom to tell.

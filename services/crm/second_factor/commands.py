@@ -1,7 +1,5 @@
 """Switching the second factor on and off."""
 
-from datetime import timedelta
-
 from google.protobuf.empty_pb2 import Empty
 from malha.crm.v1.second_factor_service_pb2 import (
     BeginSecondFactorRequest,
@@ -24,16 +22,16 @@ from services.crm.second_factor.model import (
     step_of,
     uri_of,
 )
+from services.crm.sessions.accounts import get_caller
 from services.crm.sessions.guessing import Guessing
 from services.crm.sessions.model import CredentialsInvalid
 from services.kit.call import Call
 from services.kit.clock import Clock
-from services.kit.db import Record, Transaction
 from services.kit.sql import load_sql
 
 sql = load_sql(__package__, "second_factor.sql")
 
-_NOTICE_TIME = timedelta(days=1)
+_CHANGED = "second_factor_changed"
 
 
 async def begin_second_factor(
@@ -46,9 +44,14 @@ async def begin_second_factor(
 ) -> BeginSecondFactorResponse:
     """A new secret for the caller's authenticator; it counts once it is confirmed."""
     user_id = call.actor.id
-    person = await _person(call)
+    person = await get_caller(call)
     async with guessing.attempt(person["email"], call.address) as attempt:
-        if not await passwords.matches(person["password_hash"], request.password):
+        if not await passwords.matches(
+            person["password_hash"],
+            request.password,
+            account=person["email"],
+            address=call.address,
+        ):
             raise CredentialsInvalid
         secret = new_secret()
         sealed = second_factors.seal(secret, call.tenant_id, user_id)
@@ -68,7 +71,7 @@ async def confirm_second_factor(
     clock: Clock,
 ) -> ConfirmSecondFactorResponse:
     """Switch the second factor on."""
-    person, user_id = await _person(call), call.actor.id
+    person, user_id = await get_caller(call), call.actor.id
     codes = new_recovery_codes()
     # Counted apart: a code says nothing about the password, and must not clear its count.
     attempt = guessing.attempt(person["email"], call.address, of="confirm", wrong=CodeInvalid)
@@ -82,7 +85,7 @@ async def confirm_second_factor(
             raise CodeInvalid
         await tx.run(sql.confirm, user_id, clock.now(), step)
         await tx.run(sql.insert_recovery_codes, user_id, [recovery_hash(code) for code in codes])
-        await _tell(tx, await tx.one(sql.recipient, user_id), mails, clock)
+        await mails.tell(tx, _CHANGED, await tx.one(sql.recipient, user_id), clock.now())
         await confirmed.succeed(tx)
     return ConfirmSecondFactorResponse(recovery_codes=codes)
 
@@ -97,31 +100,16 @@ async def remove_second_factor(
     clock: Clock,
 ) -> Empty:
     """Switch the second factor off; off already is fine."""
-    person = await _person(call)
+    person = await get_caller(call)
     async with guessing.attempt(person["email"], call.address) as attempt:
         stored = person["password_hash"]
-        if not await passwords.matches(stored, request.password):
+        if not await passwords.matches(
+            stored, request.password, account=person["email"], address=call.address
+        ):
             raise CredentialsInvalid
         async with call.transaction() as tx:
             row = await tx.one(sql.remove, call.actor.id, stored, missing=CredentialsInvalid())
             if row["was_on"]:
-                await _tell(tx, row, mails, clock)
+                await mails.tell(tx, _CHANGED, row, clock.now())
             await attempt.succeed(tx)
     return Empty()
-
-
-async def _person(call: Call) -> Record:
-    return await call.one(sql.get_person, call.actor.id, missing=CredentialsInvalid())
-
-
-async def _tell(tx: Transaction, to: Record, mails: MailOutbox, clock: Clock) -> None:
-    await mails.enqueue(
-        tx,
-        kind="second_factor_changed",
-        to=to["email"],
-        language=to["language"],
-        secret="",
-        expire_time=clock.now() + _NOTICE_TIME,
-        name=to["name"],
-        business=to["business"],
-    )

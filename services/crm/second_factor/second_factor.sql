@@ -1,7 +1,3 @@
--- get_person
--- A person whose password is to be checked.
-SELECT email, password_hash FROM crm.users WHERE id = $1;
-
 -- begin
 -- A new secret that is not confirmed yet; no row when one is on.
 INSERT INTO crm.second_factors (user_id, secret)

@@ -10,9 +10,9 @@ from malha.crm.v1.session_service_pb2 import (
     SignOutEverywhereRequest,
 )
 
-from services.crm.identity.model import email_hash
 from services.crm.passwords.hashing import Passwords
 from services.crm.second_factor.codes import SecondFactors
+from services.crm.sessions.accounts import switch_to_tenant_of
 from services.crm.sessions.ending import end_sessions
 from services.crm.sessions.guessing import Guessing
 from services.crm.sessions.model import (
@@ -25,7 +25,6 @@ from services.crm.sessions.tokens import REFRESH, read_token
 from services.kit.call import Call
 from services.kit.clock import Clock
 from services.kit.db import Record
-from services.kit.ids import new_id
 from services.kit.sql import load_sql
 
 sql = load_sql(__package__, "sessions.sql")
@@ -45,10 +44,11 @@ async def sign_in(
     async with guessing.attempt(email, call.address) as attempt:
         person = await _find_person(call, email)
         stored = person["password_hash"] if person else None
-        if not await passwords.matches(stored, request.password) or person is None:
+        turn = {"account": email, "address": call.address}
+        if not await passwords.matches(stored, request.password, **turn) or person is None:
             raise CredentialsInvalid
         outdated = passwords.is_outdated(person["password_hash"])
-        new_hash = await passwords.hash(request.password) if outdated else None
+        new_hash = await passwords.hash(request.password, **turn) if outdated else None
         async with call.transaction(tenant_id=person["tenant_id"]) as tx:
             # Not let in by a password that was changed while it was being checked.
             await tx.one(
@@ -103,7 +103,5 @@ async def sign_out_everywhere(call: Call, _request: SignOutEverywhereRequest) ->
 
 async def _find_person(call: Call, email: str) -> Record | None:
     async with call.transaction() as tx:
-        tenant_id = await tx.value(sql.tenant_of_email, email_hash(email))
-        # Somebody nobody knows is looked for as well: it takes as long.
-        await tx.switch(tenant_id or new_id())
+        await switch_to_tenant_of(tx, email)
         return await tx.maybe(sql.find_person, email)

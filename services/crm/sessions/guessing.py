@@ -11,16 +11,17 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
+from services.crm.passwords.turns import place_of
 from services.crm.sessions.model import (
     FORGET_GUESSES,
+    LINKS_A_DAY,
     CredentialsInvalid,
     Guesses,
     TooManyAttempts,
-    place_of,
 )
 from services.crm.settings import CrmSettings
 from services.kit.clock import Clock
@@ -33,6 +34,8 @@ sql = load_sql(__package__, "guessing.sql")
 
 _NOBODY = Stamp("", "", "", "")
 _KEY_CONTEXT = b"malha.crm.sign_in_attempts"
+_SIGN_IN, _LINK = "sign_in", "reset"
+FORGET_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,10 @@ class Subjects:
     address: bytes | None
     account_here: bytes | None
     """The account at this address; counted in place of the account once they signed in here."""
+    of: str = _SIGN_IN
+    """What is guessed, or asked for: each is counted apart."""
+    known_too: bytes | None = None
+    """Known once they signed in here as well: this address asking for a link to the account."""
 
     def all(self) -> list[bytes]:
         """In the order in which they are locked."""
@@ -66,7 +73,7 @@ class Guessing:
         email: str,
         address: str,
         *,
-        of: str = "sign_in",
+        of: str = _SIGN_IN,
         wrong: type[AppError] = CredentialsInvalid,
     ) -> AsyncIterator[Attempt]:
         """One guess. It stays counted when `wrong` is raised, or nobody knows how it ended.
@@ -84,14 +91,26 @@ class Guessing:
                 await self._take_back(counted)
             raise
 
+    def asking(self, email: str, address: str) -> AbstractAsyncContextManager[Attempt]:
+        """Asking for a link, counted like a guess that is never right: so many are free a day.
+
+        Raises TooManyAttempts, whether there is such an account or not.
+        """
+        return self.attempt(email, address, of=_LINK)
+
     async def forgive(self, tx: Transaction, email: str, address: str) -> None:
         """Somebody proved who they are: forget the account's count, and know the address."""
-        await self._forgive(tx, self._subjects("sign_in", email, address), counted=False)
+        await self._forgive(tx, self._subjects(_SIGN_IN, email, address), counted=False)
 
     async def forget_old(self) -> int:
-        """Delete counts nobody needs any more."""
-        async with self._database.transaction(_NOBODY) as tx:
-            return await tx.run(sql.forget_old_attempts, self._clock.now())
+        """Delete counts nobody needs any more, a few at a time: no lock is held for long."""
+        forgotten, now = 0, self._clock.now()
+        while True:
+            async with self._database.transaction(_NOBODY) as tx:
+                deleted = await tx.run(sql.forget_old_attempts, now, FORGET_AT_ONCE)
+            forgotten += deleted
+            if deleted < FORGET_AT_ONCE:
+                return forgotten
 
     async def _claim(self, subjects: Subjects) -> list[bytes]:
         """The subjects it was counted for. Raises TooManyAttempts."""
@@ -110,6 +129,8 @@ class Guessing:
 
     def _count(self, guesses: Guesses, one: bytes, subjects: Subjects, now: datetime) -> Guesses:
         settings = self._settings
+        if one != subjects.address and subjects.of == _LINK:
+            return guesses.count(now, LINKS_A_DAY, longest=FORGET_GUESSES, first=FORGET_GUESSES)
         free = settings.guesses_per_address if one == subjects.address else settings.guesses
         return guesses.count(now, free, settings.longest_guess_wait)
 
@@ -129,9 +150,9 @@ class Guessing:
             # Only this one: others may be guessing from there.
             counts[subjects.address] = found[subjects.address].take_back(now)
         await self._set(tx, counts)
-        if subjects.account_here:
-            keep = now + self._settings.known_address_time
-            await tx.run(sql.know_address, subjects.account_here, now, keep)
+        known = [one for one in (subjects.account_here, subjects.known_too) if one]
+        if known:
+            await tx.run(sql.know_address, known, now, now + self._settings.known_address_time)
 
     async def _set(self, tx: Transaction, counts: Mapping[bytes, Guesses]) -> None:
         values = counts.values()
@@ -146,7 +167,10 @@ class Guessing:
 
     def _subjects(self, of: str, email: str, address: str) -> Subjects:
         place = place_of(address)
+        knows_links = place and of == _SIGN_IN
         return Subjects(
+            of=of,
+            known_too=self._hash(_LINK, "account_here", email, place) if knows_links else None,
             account=self._hash(of, "account", email),
             address=self._hash(of, "address", place) if place else None,
             account_here=self._hash(of, "account_here", email, place) if place else None,

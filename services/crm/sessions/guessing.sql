@@ -32,15 +32,16 @@ UPDATE crm.sign_in_attempts a
  WHERE a.subject_hash = n.subject_hash;
 
 -- know_address
--- Somebody signed in from here: until $3 this place has a count of its own.
+-- Somebody signed in from here: until $3 this place has counts of its own.
 INSERT INTO crm.sign_in_attempts (subject_hash, failures, attempt_time, next_time, keep_time)
-VALUES ($1, 0, $2, $2, $3)
+SELECT unnest($1::bytea[]), 0, $2, $2, $3
 ON CONFLICT (subject_hash) DO UPDATE
   SET failures = 0, next_time = excluded.next_time, keep_time = excluded.keep_time;
 
 -- forget_old_attempts
--- Counts nobody needs any more.
+-- Some counts nobody needs any more, $2 at the most: after a flood there are millions.
 DELETE FROM crm.sign_in_attempts
  WHERE subject_hash IN (
          SELECT subject_hash FROM crm.sign_in_attempts WHERE keep_time < $1
+          LIMIT $2
             FOR UPDATE SKIP LOCKED);

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -14,6 +13,10 @@ from services.kit.errors import NotFound, ResourceExhausted, Unauthenticated
 
 FORGET_GUESSES = timedelta(hours=24)
 """Guesses are forgotten once nobody has guessed for this long."""
+
+
+LINKS_A_DAY = 5
+"""Links for a new password that are sent to one account: nobody's mailbox is flooded."""
 
 
 class CredentialsInvalid(Unauthenticated):
@@ -91,39 +94,28 @@ class Guesses:
     attempt_time: datetime
     next_time: datetime
 
-    def count(self, now: datetime, free: int, longest: timedelta) -> Guesses:
+    def count(
+        self, now: datetime, free: int, longest: timedelta, first: timedelta = timedelta(seconds=1)
+    ) -> Guesses:
         """One guess more. It counts as wrong from its beginning, or many at once would slip past.
 
-        The free ones do not wait; from then on the wait doubles.
+        The free ones do not wait; from then on the wait doubles, beginning with the first.
         """
         forgotten = now - self.attempt_time >= FORGET_GUESSES
         failures = 1 if forgotten else self.failures + 1
-        return Guesses(failures, now, now + wait_after(failures, free, longest))
+        return Guesses(failures, now, now + wait_after(failures, free, longest, first))
 
     def take_back(self, now: datetime) -> Guesses:
         """The last guess was none."""
         return Guesses(max(0, self.failures - 1), self.attempt_time, now)
 
 
-def wait_after(failures: int, free: int, longest: timedelta) -> timedelta:
+def wait_after(
+    failures: int, free: int, longest: timedelta, first: timedelta = timedelta(seconds=1)
+) -> timedelta:
     """How long the next guess has to wait after so many wrong ones."""
     if failures < free:
         return timedelta(0)
     # 2 ** 20 seconds are twelve days, longer than any limit; a larger power would overflow.
-    return min(timedelta(seconds=2 ** min(failures - free, 20)), longest)
-
-
-def place_of(address: str) -> str:
-    """What of an IP address stands for somebody: all of IPv4, the network of IPv6 (/64).
-
-    Every home has a /64 to choose its addresses from.
-    """
-    try:
-        ip = ipaddress.ip_address(address.strip())
-    except ValueError:
-        return ""
-    if isinstance(ip, ipaddress.IPv6Address):
-        if ip.ipv4_mapped is None:
-            return str(ipaddress.IPv6Network((int(ip) >> 64 << 64, 64)))
-        return str(ip.ipv4_mapped)
-    return str(ip)
+    doubled: timedelta = first * 2 ** min(failures - free, 20)
+    return min(doubled, longest)

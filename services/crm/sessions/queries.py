@@ -15,7 +15,7 @@ async def list_sessions(
     call: Call, request: ListSessionsRequest, *, clock: Clock
 ) -> ListSessionsResponse:
     """The caller's sessions that are not over, newest first."""
-    page = Page.of(request)
+    page = Page.of(request, call)
     rows = await call.all(sql.list_sessions, call.actor.id, page.after, page.limit, clock.now())
     shown, next_page_token = page.cut(rows, by="id")
     return ListSessionsResponse(

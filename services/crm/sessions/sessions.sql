@@ -2,6 +2,10 @@
 -- The tenant a person belongs to, found before the tenant is known.
 SELECT tenant_id FROM crm.email_routes WHERE email_hash = $1;
 
+-- get_caller
+-- A person whose password is to be checked.
+SELECT email, password_hash FROM crm.users WHERE id = $1;
+
 -- find_person
 -- A person by e-mail address.
 SELECT id, tenant_id, password_hash FROM crm.users WHERE email = $1;

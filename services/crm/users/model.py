@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from math import isinf
+
+from services.crm.api_keys.model import require_held
+from services.crm.identity.model import SCOPES
+from services.kit.auth import Actor
 from services.kit.errors import FailedPrecondition, NotFound, PermissionDenied
 
 OWNER = "owner"
 ADMIN = "admin"
+_GIVES_ROLES = "users:write"
 
 
 class UserNotFound(NotFound):
@@ -18,6 +24,30 @@ class OwnersOnly(PermissionDenied):
 
 class LastOwner(FailedPrecondition):
     """A business has at least one owner, and this is the last."""
+
+
+class BoundedKeyGivesNoRole(PermissionDenied):
+    """An API key that ends, or that is bound to networks, gives nobody a role."""
+
+
+def roles_given_by(role: str) -> tuple[str, ...]:
+    """The roles that somebody of this role may give; of no role: ''."""
+    if _GIVES_ROLES not in SCOPES.get(role, ()):
+        return ()
+    return tuple(given for given in SCOPES if given != OWNER or role == OWNER)
+
+
+def require_may_give(actor: Actor, role: str) -> None:
+    """Raise ScopeNotHeld or BoundedKeyGivesNoRole when a key would make somebody more than itself.
+
+    Whom it makes an admin could make every key that it may not make: without its end, from any
+    address. What people may give is told by their own role.
+    """
+    if actor.kind != "api_key":
+        return
+    if actor.networks.allowed or not isinf(actor.expire_time):
+        raise BoundedKeyGivesNoRole
+    require_held(actor, SCOPES[role])
 
 
 def require_may_change(*, by: str, role: str, new_role: str) -> None:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from malha.crm.v1.user_pb2 import User
 
-from services.crm.identity.model import role_of
+from services.crm.identity.model import email_hash, role_of
+from services.crm.tenants.model import EmailAlreadyRegistered
 from services.crm.users.model import ADMIN, OWNER, UserNotFound
 from services.kit.call import Call
 from services.kit.db import Record, Transaction
@@ -30,6 +31,11 @@ def shown(row: Record) -> User:
 async def find_person(tx: Transaction, user_id: str) -> User:
     """A person, as this transaction will leave them."""
     return shown(await tx.one(sql.get_user, user_id, missing=UserNotFound(id=user_id)))
+
+
+async def claim_email(tx: Transaction, email: str) -> None:
+    """One account per e-mail address, of all tenants. Raises EmailAlreadyRegistered."""
+    await tx.one(sql.claim_email, email_hash(email), missing=EmailAlreadyRegistered())
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ sql = load_sql(__package__, "users.sql")
 
 async def list_users(call: Call, request: ListUsersRequest) -> ListUsersResponse:
     """The tenant's people, newest first unless asked otherwise."""
-    page = Page.of(request)
+    page = Page.of(request, call)
     role = role_text(request.role) if request.role != ROLE_UNSPECIFIED else ""
     rows = await call.all(page.directed(sql.list_users), role, page.after, page.limit)
     rows_shown, next_page_token = page.cut(rows, by="id")

@@ -36,6 +36,16 @@ UPDATE crm.users SET name = $2, role = $3, workspace_id = $4, update_time = now(
 -- The person, with sessions, second factor and password resets.
 DELETE FROM crm.users WHERE id = $1;
 
+-- delete_invitations
+-- What $1 has offered is no more, but for offers of the roles $2.
+DELETE FROM crm.invitations WHERE creator = $1 AND role <> ALL($2::text[]) RETURNING id, email;
+
+-- claim_email
+-- One account per e-mail address; no row when it is taken.
+INSERT INTO crm.email_routes (email_hash, tenant_id) VALUES ($1, current_tenant())
+ON CONFLICT DO NOTHING
+RETURNING tenant_id;
+
 -- free_email
 -- The address may belong to somebody again.
 DELETE FROM crm.email_routes WHERE email_hash = $1;

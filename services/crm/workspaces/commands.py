@@ -15,6 +15,8 @@ from malha.crm.v1.workspace_service_pb2 import (
 from malha.ingestion.v1.connection_service_pb2 import CountConnectionsRequest
 from malha.ingestion.v1.connection_service_pb2_grpc import ConnectionServiceStub
 
+from services.crm.mail.outbox import MailOutbox
+from services.crm.mail.withdrawal import withdraw
 from services.crm.workspaces.model import (
     LastWorkspace,
     WorkspaceNotEmpty,
@@ -46,7 +48,9 @@ async def update_workspace(call: Call, request: UpdateWorkspaceRequest) -> Works
         return workspace_of(await tx.one(sql.update_workspace, request.id, name))
 
 
-async def delete_workspace(call: Call, request: DeleteWorkspaceRequest) -> Empty:
+async def delete_workspace(
+    call: Call, request: DeleteWorkspaceRequest, *, mails: MailOutbox
+) -> Empty:
     """Remove a workspace that holds nothing any more, with what cannot be used any more."""
     await _require_unused(call, request.id)
     async with call.transaction() as tx:
@@ -59,10 +63,11 @@ async def delete_workspace(call: Call, request: DeleteWorkspaceRequest) -> Empty
             if count:
                 raise WorkspaceNotEmpty(what=what)
         await tx.run(sql.delete_dead_keys, request.id)
-        ended = await tx.all(sql.delete_sessions, request.id)
+        await tx.run(sql.delete_sessions, request.id)
+        await withdraw(tx, mails, await tx.all(sql.delete_invitations, request.id))
         await tx.run(sql.delete_workspace, request.id)
-        if ended:
-            tx.emit(AccessChanged(credential_ids=[row["id"] for row in ended]))
+        # About all of the tenant: a token may name a workspace that its session has left.
+        tx.emit(AccessChanged())
     return Empty()
 
 

@@ -17,7 +17,7 @@ sql = load_sql(__package__, "workspaces.sql")
 
 async def list_workspaces(call: Call, request: ListWorkspacesRequest) -> ListWorkspacesResponse:
     """One page of workspaces, newest first."""
-    page = Page.of(request)
+    page = Page.of(request, call)
     rows = await call.all(page.directed(sql.list_workspaces), page.after, page.limit)
     shown, token = page.cut(rows, by="id")
     return ListWorkspacesResponse(

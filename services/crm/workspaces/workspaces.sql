@@ -45,7 +45,11 @@ DELETE FROM crm.api_key_routes WHERE key_id IN (SELECT id FROM dead);
 
 -- delete_sessions
 -- The sessions of people who work in it at the moment.
-DELETE FROM crm.sessions WHERE workspace_id = $1 RETURNING id;
+DELETE FROM crm.sessions WHERE workspace_id = $1;
+
+-- delete_invitations
+-- Nobody is invited into it any more.
+DELETE FROM crm.invitations WHERE workspace_id = $1 RETURNING id, email;
 
 -- delete_workspace
 -- The workspace, which holds nothing any more.
