@@ -11,6 +11,7 @@ from google.protobuf.message import Message as AnyMessage
 from malha.assistants.v1.assistant_pb2 import Assistant
 from malha.crm.v1.tenant_pb2 import TENANT_STATUS_ACTIVE, Tenant, TenantStatus
 from malha.ingestion.v1.commands_pb2 import DeliverMessage
+from malha.ingestion.v1.connection_pb2 import Connection
 from malha.ingestion.v1.delivery_service_pb2 import DeliveryStatus
 from malha.ingestion.v1.events_pb2 import DeliveriesUpdated, DeliveryUpdate
 from malha.knowledge.v1.search_service_pb2 import (
@@ -103,11 +104,13 @@ class Stage:
         self.assistant = Assistant(
             id=new_id(), name="Ana", instructions="Seja gentil.", language="pt-BR", version=1
         )
+        self.connected_to = self.assistant.id
         self.assistant.quiet_time.FromTimedelta(timedelta(seconds=3))
         self.assistant.max_wait.FromTimedelta(timedelta(seconds=12))
         self.peers = FakePeers(
             {
                 "AssistantService.GetAssistant": self._assistant,
+                "ConnectionService.GetConnection": self._connection,
                 "SearchService.SearchPassages": self._search,
                 "TenantService.GetTenant": self._tenant,
             }
@@ -183,7 +186,7 @@ class Stage:
             content=content,
             timestamp=written or self.clock.now(),
             context=Context(
-                assistant_id=self.assistant.id if assistant_id is None else assistant_id
+                assistant_id=self.connected_to if assistant_id is None else assistant_id
             ),
             external_id=new_id() if external_id is None else external_id,
         )
@@ -347,6 +350,11 @@ class Stage:
         if request.id != self.assistant.id:
             raise NotFound
         return self.assistant
+
+    async def _connection(self, request: Any) -> Connection:
+        if request.id != self.connection_id:
+            raise NotFound
+        return Connection(id=request.id, assistant_id=self.connected_to)
 
     async def _tenant(self, request: Any) -> Tenant:
         return Tenant(id=self.tenant_id, status=self.tenant_status)

@@ -27,7 +27,9 @@ from malha.processing.v1.conversation_service_pb2 import (
 
 from services.kit.auth import Actor
 from services.kit.call import Call
+from services.kit.errors import InvalidRequest
 from services.kit.ids import new_id
+from services.kit.validate import validate
 from services.processing.conversations.changes import ConversationNotFound
 from services.processing.conversations.commands import send_message
 from services.processing.conversations.events import ask_delivery_again
@@ -204,3 +206,11 @@ async def test_a_timeline_leads_from_the_webhook_to_the_status(stage: Stage) -> 
         assert timeline.conversation_id == (await stage.conversation())["id"]
     with pytest.raises(TimelineNotFound):
         await get_timeline(_call(stage), GetTimelineRequest(correlation_id=new_id()))
+
+
+@pytest.mark.parametrize("text", ["", "  ", "\n\t", "\u00a0", "x" * 4097])
+def test_a_text_that_says_nothing_or_too_much_is_refused(text: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        validate(SendMessageRequest(conversation_id=new_id(), text=text))
+    assert [name for name, _ in refused.value.violations()] == ["text"]
+    validate(SendMessageRequest(conversation_id=new_id(), text=" oi "))

@@ -228,7 +228,8 @@ async def test_a_reply_withheld_for_a_person_who_handed_back_is_made_again(stage
 
 
 async def test_nobody_hands_back_to_an_assistant_that_is_not_there(stage: Stage) -> None:
-    await stage.say(assistant_id="")
+    stage.connected_to = ""
+    await stage.say()
     assert (await _get(stage)).handler == HANDLER_PERSON
     with pytest.raises(AssistantMissing):
         await stage.update(handler=HANDLER_ASSISTANT, status=CONVERSATION_STATUS_RESOLVED)
@@ -318,8 +319,9 @@ async def test_other_workspaces_change_nothing(stage: Stage) -> None:
     await stage.say()
     before = await _get(stage)
     call = stage.partner("01a20436-0000-7000-8000-000000000000")
-    with pytest.raises(ConversationNotFound):
-        await stage.update(handler=HANDLER_PERSON, call=call)
+    for handler in (HANDLER_PERSON, HANDLER_ASSISTANT):
+        with pytest.raises(ConversationNotFound):
+            await stage.update(handler=handler, call=call)
     other = Stage(
         stage.database, stage.cache, stage.timers, stage.limiter, stage.workspace_id, before.id
     )

@@ -262,7 +262,8 @@ async def test_a_message_is_sent_and_refused_as_by_version_1(stage: Stage) -> No
 
 
 async def test_both_versions_fail_for_the_same_reasons(stage: Stage) -> None:
-    await stage.say(assistant_id="")
+    stage.connected_to = ""
+    await stage.say()
     id = (await stage.conversation())["id"]
     elsewhere = stage.partner(new_id())
     with pytest.raises(ConversationNotFound):
@@ -287,6 +288,7 @@ async def test_both_versions_fail_for_the_same_reasons(stage: Stage) -> None:
         (lambda request: request.ClearField("content"), "content"),
         (lambda request: request.content.ClearField("text"), "content.text"),
         (lambda request: request.content.text.ClearField("body"), "content.text.body"),
+        (lambda request: setattr(request.content.text, "body", " \n\u00a0"), "content.text.body"),
         (lambda request: setattr(request.content.text, "body", "x" * 4097), "content.text.body"),
     ],
 )

@@ -74,7 +74,8 @@ async def attend(
         state = await tx.one(sql.state, conversation_id)
         waiting = _waiting(state)
         if waiting and conversation["handler"] == "person":
-            await take_over(tx, conversation_id, now)  # Its connection lost its assistant.
+            # Its connection lost its assistant.
+            await take_over(tx, conversation_id, now, by_person=False)
             state, waiting = {**state, "turn_id": None}, None
         if not served:
             return await _keep_silent(tx, conversation_id, state, waiting, now, settings)

@@ -36,7 +36,11 @@ from services.kit.ids import new_id
 from services.kit.ratelimit import RateLimiter
 from services.kit.sql import load_sql
 from services.processing.assistants import Assistants, Timing
-from services.processing.conversations.changes import ConversationNotFound, change
+from services.processing.conversations.changes import (
+    ConversationNotFound,
+    assistant_to_answer,
+    change,
+)
 from services.processing.conversations.handover import take_over, tell_update
 from services.processing.conversations.model import (
     Identifiers,
@@ -133,8 +137,9 @@ async def update_conversation(
     settings: ProcessingSettings,
 ) -> Conversation:
     """Settle a conversation or open it again, hand it to a person or back to the assistant."""
+    assistant_id = await assistant_to_answer(call, request)
     async with call.transaction() as tx:
-        return await change(tx, call, request, timers, clock.now(), settings)
+        return await change(tx, call, request, assistant_id, timers, clock.now(), settings)
 
 
 async def send_message(

@@ -57,13 +57,16 @@ WITH known AS (
                             THEN excluded.assistant_id ELSE c.assistant_id END,
         handler = CASE WHEN $10 = 'outbound'::processing.direction THEN c.handler
                        WHEN excluded.assistant_id IS NULL THEN 'person'
-                       WHEN c.status = 'resolved' OR c.assistant_id IS NULL THEN 'assistant'
+                       WHEN c.status = 'resolved' OR c.assistant_id IS NULL AND NOT c.taken_over
+                       THEN 'assistant'
                        ELSE c.handler END,
+        taken_over = c.taken_over
+                     AND ($10 = 'outbound'::processing.direction OR c.status <> 'resolved'),
         update_time = CASE WHEN c.status = 'resolved' THEN $18::timestamptz
                            WHEN $10 = 'outbound'::processing.direction THEN c.update_time
                            WHEN excluded.assistant_id IS NULL AND c.handler = 'assistant'
                              OR excluded.assistant_id IS NOT NULL AND c.assistant_id IS NULL
-                                AND c.handler = 'person'
+                                AND c.handler = 'person' AND NOT c.taken_over
                            THEN $18::timestamptz
                            ELSE c.update_time END
   RETURNING c.id, c.handler, coalesce(old.status = 'resolved', true) AS opened,
@@ -140,10 +143,11 @@ ON CONFLICT (tenant_id, conversation_id) DO UPDATE
 RETURNING due_time;
 
 -- take_over
--- Hands a conversation to a person at $2: what waits is theirs, and no answer leaves any more.
+-- Hands a conversation to people at $2: what waits is theirs, and no answer leaves any more. $3 is
+-- whether one of them did it, or there just is no assistant.
 WITH conversation AS (
   UPDATE processing.conversations
-     SET handler = 'person',
+     SET handler = 'person', taken_over = taken_over OR $3::boolean,
          update_time = CASE WHEN handler = 'person' THEN update_time ELSE $2::timestamptz END
    WHERE id = $1
   RETURNING id, old.handler <> handler AS changed
@@ -181,10 +185,10 @@ SELECT m.id, m.content
  ORDER BY m.id;
 
 -- hand_back
--- Hands conversation $1 to its assistant at $2: messages $3 wait again, due at once if $4.
+-- Hands conversation $1 to assistant $5 at $2: messages $3 wait again, due at once if $4.
 WITH conversation AS (
   UPDATE processing.conversations
-     SET handler = 'assistant',
+     SET handler = 'assistant', taken_over = false, assistant_id = $5,
          update_time = CASE WHEN handler = 'assistant' THEN update_time ELSE $2::timestamptz END
    WHERE id = $1
   RETURNING id

@@ -19,12 +19,15 @@ sql = load_sql(__package__, "conversations.sql")
 _ANY_WORKSPACE = ""
 
 
-async def take_over(tx: Transaction, conversation_id: str, now: datetime) -> bool:
+async def take_over(
+    tx: Transaction, conversation_id: str, now: datetime, *, by_person: bool = True
+) -> bool:
     """Silence the assistant: what waits is left to the person, and no answer leaves any more.
 
-    Returns whether it was the assistant who answered until now.
+    Unless it is `by_person`, the assistant that comes next answers again. Returns whether it was
+    the assistant who answered until now.
     """
-    taken = await tx.one(sql.take_over, conversation_id, now)
+    taken = await tx.one(sql.take_over, conversation_id, now, by_person)
     if taken["cancelled_id"] is not None:
         tx.emit(
             MessageStatusChanged(
@@ -40,11 +43,12 @@ async def take_over(tx: Transaction, conversation_id: str, now: datetime) -> boo
 async def hand_back(
     tx: Transaction,
     place: Place,
+    assistant_id: str,
     timers: BufferTimers,
     now: datetime,
     settings: ProcessingSettings,
 ) -> None:
-    """Let the assistant answer again, and have what nobody answered wait for it, due at once.
+    """Let an assistant answer again, and have what nobody answered wait for it, due at once.
 
     The caller holds the conversation's lock.
     """
@@ -55,7 +59,7 @@ async def hand_back(
     ]
     waiting = [message_id for message_id, message in said if is_collected(message)]
     asked = any(triggers(message) for _, message in said)
-    await tx.run(sql.hand_back, id, now, waiting, asked)
+    await tx.run(sql.hand_back, id, now, waiting, asked, assistant_id)
     if asked:
         tx.arm(WATCH, id, now + settings.sweep_after)
         tx.after_commit(lambda: timers.wake(place, now))

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 from malha.ingestion.v1.delivery_service_pb2 import ListDeliveriesRequest
 from malha.ingestion.v1.delivery_service_pb2_grpc import DeliveryServiceStub
@@ -30,9 +30,10 @@ from malha.processing.v1.conversation_service_pb2 import (
 )
 
 from services.kit.call import Call
-from services.kit.errors import InvalidRequest, NotFound
+from services.kit.errors import NotFound
 from services.kit.pages import Page
 from services.kit.sql import load_sql
+from services.kit.times import time_of
 from services.processing.conversations.changes import ConversationNotFound
 from services.processing.conversations.timeline import entries_of
 from services.processing.records import conversation_of, message_of
@@ -76,7 +77,7 @@ async def list_conversations(
     call: Call, request: ListConversationsRequest
 ) -> ListConversationsResponse:
     """Conversations of the caller's workspace, the most recently active first unless asked."""
-    page = Page.of(request)
+    page = Page.of(request, call)
     lead = next((sql_ for field, sql_ in _LEADS if getattr(request, field)), "")
     rows = await call.all(
         page.directed(_led(lead or (_LEAD_OF_WORKSPACE if call.workspace_id else "true"))),
@@ -107,15 +108,15 @@ async def get_conversation(call: Call, request: GetConversationRequest) -> Conve
 
 async def list_messages(call: Call, request: ListMessagesRequest) -> ListMessagesResponse:
     """Messages of a conversation, the newest first unless asked otherwise."""
-    page = Page.of(request)
+    page = Page.of(request, call)
     _, outermost_id = _before_the_first(request)
     rows = await call.all(
         page.directed(sql.list_messages),
         request.conversation_id,
         call.workspace_id,
         _DIRECTIONS.get(request.direction),
-        _time_of(request, "since"),
-        _time_of(request, "until"),
+        time_of(request, "since"),
+        time_of(request, "until"),
         page.after or outermost_id,
         page.limit,
     )
@@ -205,13 +206,3 @@ def _before_the_first(request: ListConversationsRequest | ListMessagesRequest) -
     if not request.order_by or request.order_by.endswith(" desc"):
         return datetime.max.replace(tzinfo=UTC), "ffffffff-ffff-ffff-ffff-ffffffffffff"
     return datetime.min.replace(tzinfo=UTC), "00000000-0000-0000-0000-000000000000"
-
-
-def _time_of(request: ListMessagesRequest, field: Literal["since", "until"]) -> datetime | None:
-    if not request.HasField(field):
-        return None
-    try:
-        time: datetime = getattr(request, field).ToDatetime(UTC)
-    except (ValueError, OverflowError):
-        raise InvalidRequest([(field, "must be a time of the years 1 to 9999")]) from None
-    return time

@@ -71,7 +71,8 @@ async def apply_deliveries(
             ):
                 # The person for whom it was withheld has handed back meanwhile.
                 place = Place(call.tenant_id, conversation["workspace_id"], conversation["id"])
-                await hand_back(tx, place, timers, now, settings)
+                assistant_id = conversation["assistant_id"]
+                await hand_back(tx, place, assistant_id, timers, now, settings)
             if turn["was"] == "ready" and turn["due_time"] is not None:
                 place = Place(call.tenant_id, call.workspace_id, turn["conversation_id"])
                 tx.after_commit(lambda place=place: timers.wake(place, now))  # type: ignore[misc]

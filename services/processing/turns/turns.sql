@@ -69,7 +69,7 @@ SELECT c.id, c.handler
 
 -- lock_conversations_of
 -- Locks the conversations of messages $1, and tells who answers in them.
-SELECT id, workspace_id, handler
+SELECT id, workspace_id, assistant_id, handler
   FROM processing.conversations
  WHERE id IN (SELECT conversation_id FROM processing.messages WHERE id = ANY($1::uuid[]))
  ORDER BY id FOR NO KEY UPDATE;

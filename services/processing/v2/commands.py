@@ -13,7 +13,7 @@ from services.kit.clock import Clock
 from services.kit.ratelimit import RateLimiter
 from services.kit.sql import load_sql
 from services.processing.conversations import commands
-from services.processing.conversations.changes import change
+from services.processing.conversations.changes import assistant_to_answer, change
 from services.processing.settings import ProcessingSettings
 from services.processing.timers import BufferTimers
 from services.processing.v2.model import expanded
@@ -35,8 +35,9 @@ async def update_conversation(
         asked.status = request.status
     if request.HasField("handler"):
         asked.handler = request.handler
+    assistant_id = await assistant_to_answer(call, asked)
     async with call.transaction() as tx:
-        conversation = await change(tx, call, asked, timers, clock.now(), settings)
+        conversation = await change(tx, call, asked, assistant_id, timers, clock.now(), settings)
         return expanded(conversation, await tx.one(sql.last_messages_and_turns, [conversation.id]))
 
 
