@@ -21,12 +21,11 @@ from malha.knowledge.v1.document_service_pb2 import (
 
 from services.kit.ai.fake import FakeEmbedder
 from services.kit.call import Call
-from services.kit.errors import InvalidRequest
 from services.kit.etags import EtagMismatch
 from services.kit.ids import new_id
 from services.kit.limits import Limits, PlanLimitReached
 from services.knowledge.documents.commands import delete_document
-from services.knowledge.documents.model import DocumentNotFound
+from services.knowledge.documents.model import DocumentBlank, DocumentNotFound
 from services.knowledge.documents.queries import get_document_text, measure_knowledge
 from services.knowledge.stores import VectorStore
 from tests.knowledge.conftest import Emitted
@@ -103,7 +102,7 @@ async def test_the_same_text_again_is_a_new_try_after_a_failure(
 @pytest.mark.parametrize("field", ["title", "text"])
 async def test_what_is_blank_to_a_reader_is_refused(call: Call, field: str) -> None:
     document = await add_document(call)
-    with pytest.raises(InvalidRequest) as refusal:
+    with pytest.raises(DocumentBlank) as refusal:
         await change(call, document, **{field: "\u200b \n"})
     assert [name for name, _ in refusal.value.violations()] == [field]
     assert await read(call, document) == document

@@ -17,11 +17,11 @@ from malha.knowledge.v1.events_pb2 import DocumentCreated, DocumentDeleted
 
 from services.kit.call import Call
 from services.kit.clock import Clock
-from services.kit.errors import InvalidRequest, NotFound
+from services.kit.errors import NotFound
 from services.kit.ids import new_id
 from services.knowledge.documents.commands import create_document, delete_document
 from services.knowledge.documents.events import delete_documents
-from services.knowledge.documents.model import DocumentNotFound
+from services.knowledge.documents.model import DocumentBlank, DocumentNotFound
 from services.knowledge.documents.queries import get_document, list_documents
 from tests.knowledge.conftest import Emitted
 from tests.knowledge.library import TEXT, add_document, no_assistants, partner
@@ -48,7 +48,7 @@ async def test_what_no_reader_sees_is_not_kept(call: Call) -> None:
 
 @pytest.mark.parametrize(("title", "text"), [("\u200b", "Texto"), ("Título", " \n\u202e\x00 ")])
 async def test_what_is_blank_to_a_reader_is_refused(call: Call, title: str, text: str) -> None:
-    with pytest.raises(InvalidRequest) as refusal:
+    with pytest.raises(DocumentBlank) as refusal:
         await add_document(call, title, text)
     [(field, _)] = refusal.value.violations()
     assert field == ("text" if title == "Título" else "title")

@@ -19,7 +19,7 @@ sql = load_sql(__package__, "assistants.sql")
 
 async def list_assistants(call: Call, request: ListAssistantsRequest) -> ListAssistantsResponse:
     """Assistants of the caller's workspace, newest first unless asked otherwise."""
-    page = Page.of(request)
+    page = Page.of(request, call)
     rows = await call.all(
         page.directed(sql.list_assistants),
         call.workspace_id,

@@ -21,7 +21,7 @@ async def list_connections(
     call: Call, request: ListConnectionsRequest, *, urls: WebhookURLs
 ) -> ListConnectionsResponse:
     """Connections of the caller's workspace, newest first unless asked otherwise."""
-    page = Page.of(request)
+    page = Page.of(request, call)
     rows = await call.all(
         page.directed(sql.list_connections),
         call.workspace_id,

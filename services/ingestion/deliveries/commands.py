@@ -31,6 +31,7 @@ from services.kit.db import Record, Transaction
 from services.kit.errors import Unavailable
 from services.kit.log import get_logger
 from services.kit.sql import load_sql
+from services.kit.tenants import Tenants
 
 log = get_logger(__name__)
 sql = load_sql(__package__, "deliveries.sql")
@@ -62,6 +63,7 @@ async def deliver_message(
     command: DeliverMessage,
     *,
     connections: Connections,
+    tenants: Tenants,
     http: HTTP,
     clock: Clock,
     settings: IngestionSettings,
@@ -86,6 +88,10 @@ async def deliver_message(
         if not fence.granted:
             await _end_unsent(call, command, len(parts), "cancelled", fence.reason, clock)
             return
+    # After the fence, which keeps an answer until the tenant is served again. Here it would fail.
+    if not await tenants.is_served(call):
+        await _end_unsent(call, command, len(parts), "failed", "TENANT_SUSPENDED", clock)
+        return
 
     claimed = await _claim(call, command, len(parts), clock, settings)
     if claimed is None:

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from malha.ingestion.v1.webhook_event_pb2 import WebhookEvent, WebhookStatus
 from malha.ingestion.v1.webhook_event_service_pb2 import (
     GetWebhookEventRequest,
@@ -21,9 +20,10 @@ from services.ingestion.connections.directory import Connections
 from services.ingestion.connections.model import ConnectionNotFound
 from services.kit.call import Call
 from services.kit.db import Record
-from services.kit.errors import InvalidRequest, NotFound
+from services.kit.errors import NotFound
 from services.kit.pages import Page
 from services.kit.sql import load_sql
+from services.kit.times import time_of
 
 sql = load_sql(__package__, "webhooks.sql")
 
@@ -39,7 +39,7 @@ async def list_webhook_events(
     call: Call, request: ListWebhookEventsRequest
 ) -> ListWebhookEventsResponse:
     """Webhook events of the caller's workspace, newest first unless asked otherwise."""
-    page = Page.of(request)
+    page = Page.of(request, call)
     rows = await _events(call, request, page)
     shown, next_page_token = page.cut(rows, by=("receive_time", "id"))
     return ListWebhookEventsResponse(
@@ -54,8 +54,8 @@ async def _events(call: Call, request: ListWebhookEventsRequest, page: Page) -> 
     wanted = (
         call.workspace_id,
         request.connection_id or None,
-        _time(request.since, "since") if request.HasField("since") else _FIRST[0],
-        _time(request.until, "until") if request.HasField("until") else _LAST[0],
+        time_of(request, "since") or _FIRST[0],
+        time_of(request, "until") or _LAST[0],
         *(page.cursor or start),
         page.limit,
     )
@@ -99,13 +99,6 @@ async def verify_subscription(
 
 def _stored_status(status: WebhookStatus) -> str:
     return WebhookStatus.Name(status).removeprefix("WEBHOOK_STATUS_").lower()
-
-
-def _time(time: Timestamp, field: str) -> datetime:
-    try:
-        return time.ToDatetime(UTC)
-    except (ValueError, OverflowError):
-        raise InvalidRequest([(field, "must be a time of the years 1 to 9999")]) from None
 
 
 def _event_id(correlation_id: str) -> str | None:

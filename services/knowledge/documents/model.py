@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from malha.knowledge.v1.document_pb2 import Document
 from malha.knowledge.v1.document_service_pb2 import CreateDocumentRequest, UpdateDocumentRequest
 
-from services.kit.errors import InvalidRequest, NotFound
+from services.kit.errors import FailedPrecondition, NotFound
 from services.kit.etags import with_etag
 from services.knowledge.cleaning import clean, clean_line
 
@@ -21,9 +21,20 @@ class DocumentNotFound(NotFound):
     """No document has the id {id}."""
 
 
+class DocumentBlank(FailedPrecondition):
+    """Nothing that a reader could see is left of: {fields}."""
+
+    def __init__(self, fields: Iterable[str]) -> None:
+        self._fields = tuple(fields)
+        super().__init__(fields=", ".join(self._fields))
+
+    def violations(self) -> Iterable[tuple[str, str]]:
+        return [(field, "must not be blank") for field in self._fields]
+
+
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A title and a text without anything invisible. Raises InvalidRequest when nothing is left."""
+    """A title and a text without anything invisible. Raises DocumentBlank when nothing is left."""
 
     title: str
     text: str
@@ -44,7 +55,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is to be different. Raises InvalidRequest when nothing is left of what is set."""
+    """What is to be different. Raises DocumentBlank when nothing is left of what is set."""
 
     title: str | None
     text: str | None
@@ -76,4 +87,4 @@ def document_of(row: Mapping[str, Any]) -> Document:
 def _refuse_blank(**fields: str | None) -> None:
     blank = [field for field, given in fields.items() if given == ""]
     if blank:
-        raise InvalidRequest([(field, "must not be blank") for field in blank])
+        raise DocumentBlank(blank)

@@ -21,7 +21,7 @@ sql = load_sql(__package__, "documents.sql")
 
 async def list_documents(call: Call, request: ListDocumentsRequest) -> ListDocumentsResponse:
     """Documents of the caller's workspace, newest first unless asked otherwise."""
-    page = Page.of(request)
+    page = Page.of(request, call)
     rows = await call.all(
         page.directed(sql.list_documents),
         call.workspace_id,

@@ -72,18 +72,15 @@ class PgvectorStore(VectorStore):
         limit: int,
         min_score: float,
     ) -> list[list[FoundPassage]]:
-        # Not `call.all`: planned while no tenant is set, the joins expect one row of each table,
-        # and 10,000 passages take a hundred times as long.
-        async with call.transaction() as tx:
-            rows = await tx.all(
-                sql.search,
-                assistant_id,
-                call.workspace_id,
-                space.model,
-                space.dimensions,
-                list(_written(query.vector for query in queries)),
-                CANDIDATES,
-            )
+        rows = await call.all(
+            sql.search,
+            assistant_id,
+            call.workspace_id,
+            space.model,
+            space.dimensions,
+            list(_written(query.vector for query in queries)),
+            CANDIDATES,
+        )
         nearest: list[list[FoundPassage]] = [[] for _ in queries]
         for row in rows:
             nearest[row["number"] - 1].append(

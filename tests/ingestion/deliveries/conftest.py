@@ -4,15 +4,19 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import aiohttp
 import pytest
+import redis.asyncio as redis
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from services.kit.cache import Cache
 from services.kit.db import Database
 from tests.ingestion.deliveries.world import World
 
 
 @pytest.fixture
-async def world(databases: Callable[[str], Awaitable[Database]]) -> AsyncIterator[World]:
+async def world(
+    databases: Callable[[str], Awaitable[Database]], valkey: redis.Redis
+) -> AsyncIterator[World]:
     """A tenant with a connected number, and a provider that does as told."""
     app = web.Application()
     server = TestServer(app)
@@ -25,7 +29,7 @@ async def world(databases: Callable[[str], Awaitable[Database]]) -> AsyncIterato
     await server.start_server()
     async with aiohttp.ClientSession() as session:
         url = str(server.make_url("")).rstrip("/")
-        made.append(World(await databases("ingestion"), session, url))
+        made.append(World(await databases("ingestion"), Cache(valkey), session, url))
         await made[0].connect()
         yield made[0]
     await server.close()

@@ -101,7 +101,7 @@ async def test_a_message_by_a_connection_that_is_gone_or_anothers_fails(world: W
     gone.message.channel_id = new_id()
     await world.deliver(gone)
     assert await world.state(gone) == "failed"
-    other = World(world.database, world.http.session, world.http.graph_url)
+    other = World(world.database, world.cache, world.http.session, world.http.graph_url)
     await other.connect()
     foreign.message.channel_id = other.connection_id
     await world.deliver(foreign)
@@ -376,7 +376,7 @@ async def test_an_answer_that_comes_after_everybody_gave_up_still_counts(world: 
 async def test_another_tenant_sees_no_deliveries(world: World) -> None:
     correlation = new_id()
     await world.deliver(world.message(), world.call(correlation))
-    other = World(world.database, world.http.session, world.http.graph_url)
+    other = World(world.database, world.cache, world.http.session, world.http.graph_url)
     other.connections = Connections(world.database, SEALER, world.clock)
     assert await other.listed(correlation) == []
     assert await other.rows() == []

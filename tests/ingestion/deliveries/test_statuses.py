@@ -163,7 +163,7 @@ async def test_more_statuses_than_the_bus_carries_at_once_are_several_events(
 async def test_nobody_moves_anothers_delivery(world: World) -> None:
     command = world.message()
     await world.deliver(command)
-    other = World(world.database, world.http.session, world.http.graph_url)
+    other = World(world.database, world.cache, world.http.session, world.http.graph_url)
     update = other.update(world.provider.id_of(1), Progress.READ, opaque=command.message.id)
     assert await other.report(update) == [""]
     assert await world.state(command) == "sent"

@@ -11,6 +11,8 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
+from malha.crm.v1.tenant_pb2 import TENANT_STATUS_ACTIVE, Tenant, TenantStatus
+from malha.crm.v1.tenant_service_pb2 import GetTenantRequest
 from malha.ingestion.v1.commands_pb2 import DeliverMessage
 from malha.ingestion.v1.connection_service_pb2 import DeleteConnectionRequest
 from malha.ingestion.v1.delivery_service_pb2 import (
@@ -32,11 +34,13 @@ from services.ingestion.deliveries.events import fail_waiting_deliveries, resume
 from services.ingestion.deliveries.queries import list_deliveries
 from services.ingestion.deliveries.statuses import apply_statuses
 from services.ingestion.settings import IngestionSettings
+from services.kit.cache import Cache
 from services.kit.call import Call
 from services.kit.clock import Clock
 from services.kit.crypto import Sealer
 from services.kit.db import Database
 from services.kit.ids import new_id
+from services.kit.tenants import Tenants
 from services.kit.testing import FakePeers, service_call
 
 SEALER = Sealer([SecretStr(base64.b64encode(b"d" * 32).decode())])
@@ -108,8 +112,11 @@ def refuses(code: int, status: int = 400) -> tuple[int, dict[str, Any]]:
 class World:
     """One tenant with one connected number."""
 
-    def __init__(self, database: Database, session: aiohttp.ClientSession, url: str) -> None:
+    def __init__(
+        self, database: Database, cache: Cache, session: aiohttp.ClientSession, url: str
+    ) -> None:
         self.database = database
+        self.cache = cache
         self.http = HTTP(session, url)
         self.clock = SetClock()
         self.provider = Provider()
@@ -118,7 +125,14 @@ class World:
         self.tenant_id, self.workspace_id, self.connection_id = new_id(), new_id(), new_id()
         self.fence = ClaimReplyResponse(granted=True)
         self.claims: list[ClaimReplyRequest] = []
-        self.peers = FakePeers({"TurnService.ClaimReply": self._claim})
+        self.tenants = Tenants(cache)
+        self.tenant_status: TenantStatus = TENANT_STATUS_ACTIVE
+        self.peers = FakePeers(
+            {"TurnService.ClaimReply": self._claim, "TenantService.GetTenant": self._tenant}
+        )
+
+    async def _tenant(self, _: GetTenantRequest) -> Tenant:
+        return Tenant(id=self.tenant_id, status=self.tenant_status)
 
     async def _claim(self, request: ClaimReplyRequest) -> ClaimReplyResponse:
         self.claims.append(request)
@@ -158,6 +172,11 @@ class World:
                 config["phone_number_id"],
                 seal_config(SEALER, self.tenant_id, self.connection_id, config),
             )
+
+    async def serve(self, status: TenantStatus) -> None:
+        """Serve the tenant or not, and let every process hear of it."""
+        self.tenant_status = status
+        await self.tenants.forget(self.tenant_id)
 
     async def pause(self) -> None:
         async with self.call().transaction() as tx:
@@ -204,6 +223,7 @@ class World:
             call or self.call(),
             command,
             connections=self.connections,
+            tenants=self.tenants,
             http=self.http,
             clock=self.clock,
             settings=self.settings,
