@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export UV_SYSTEM_CERTS := 1
 DEVSTACK := $(PY) -m services.kit.devstack
 
-.PHONY: help setup dev up down status demo test test-unit test-e2e check format gen baseline bench chaos lock clean
+.PHONY: help setup dev up down status demo operate test test-unit test-e2e check format gen baseline bench chaos lock clean
 
 help: ## Print this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,6 +39,9 @@ down: $(READY) ## Stop the detached mesh
 
 status: $(READY) ## What runs, and where
 	@$(DEVSTACK) status
+
+operate: $(READY) ## On a running mesh, an operator's command: make operate do="tenants" (do="--help" lists them)
+	@$(DEVSTACK) operate -- $(do)
 
 demo: $(READY) ## On a running mesh: a WhatsApp question in, the assistant's answer out
 	@$(PY) -m services.demo
@@ -73,6 +76,7 @@ gen: $(READY) ## Regenerate gen/ from proto/
 	@$(PY) -m envoyconf.codegen
 	@$(PY) -m envoyconf
 	@$(PY) -m services env-example > .env.example
+	@$(PY) -m services reasons > docs/api-reasons.md
 
 baseline: gen ## Accept the contracts as they are as what `check` guards against breaking
 	@cp build/malha.binpb proto/baseline.binpb

@@ -6,6 +6,7 @@ nats-config   print the NATS server's configuration; public nkeys as JSON on sta
 seed          create the demo tenant, or go on with the one printed before, given as JSON on
               standard input; prints what is needed to reach it
 env-example   print every setting with its meaning and default
+reasons       print every error's reason, as partners read it
 dead-letters  list what the bus gave up on; with --send-again ID, try one again
 
 What an operator does to tenants; crm keeps who (--name) and why (--reason).
@@ -117,7 +118,7 @@ def main() -> None:
         formatter_class=argparse.RawTextHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("migrate", "topology", "seed", "env-example"):
+    for name in ("migrate", "topology", "seed", "env-example", "reasons"):
         commands.add_parser(name)
     nats = commands.add_parser("nats-config")
     nats.add_argument("--listen", required=True)
@@ -138,6 +139,10 @@ def main() -> None:
             asyncio.run(_seed())
         case "env-example":
             _env_example()
+        case "reasons":
+            from services.reasons import reasons
+
+            print(reasons(), end="")
         case "dead-letters":
             asyncio.run(_dead_letters(options))
         case _:

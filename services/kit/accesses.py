@@ -26,10 +26,11 @@ log = get_logger(__name__)
 
 _FRESH_SECONDS = 30.0
 _FRESH_SECONDS_UNHEARD = 1.0
-_STALE_SECONDS = 300.0
+_STALE_SECONDS = 60.0
 _REFUSED_SECONDS = 5.0
 # A crm that hangs is not waited for by every request.
 _UNANSWERED_SECONDS = 1.0
+_ASKED_AGAIN = 3
 _MOST = 10_000
 
 
@@ -41,17 +42,47 @@ class _Answer(Generic[T]):
     """The connection to the bus when it was asked for."""
 
 
-class Accesses(Generic[T]):
-    """Answers by credential. Callers that ask for the same at once share one question."""
+class _Answers(LRUCache[bytes, _Answer[T]]):
+    """The answers used last, and which of them are a tenant's."""
 
-    def __init__(self) -> None:
+    def __init__(self, tenant_of: Callable[[T], str]) -> None:
+        super().__init__(_MOST)
+        self._tenant_of = tenant_of
+        self._digests: dict[str, set[bytes]] = {}
+
+    def __setitem__(self, digest: bytes, answer: _Answer[T]) -> None:
+        super().__setitem__(digest, answer)
+        self._digests.setdefault(self._tenant_of(answer.value), set()).add(digest)
+
+    def __delitem__(self, digest: bytes) -> None:
+        tenant_id = self._tenant_of(self[digest].value)
+        super().__delitem__(digest)
+        digests = self._digests[tenant_id]
+        digests.discard(digest)
+        if not digests:
+            del self._digests[tenant_id]
+
+    def of_tenant(self, tenant_id: str) -> list[tuple[bytes, T]]:
+        return [(digest, self[digest].value) for digest in self._digests.get(tenant_id, ())]
+
+
+class Accesses(Generic[T]):
+    """Answers by credential. Callers that ask for the same at once share one question.
+
+    What one tenant changes costs the others nothing: answers and changes are kept by tenant.
+    """
+
+    def __init__(self, tenant_of: Callable[[T], str]) -> None:
         self.hears: Callable[[], int] = lambda: 1
         """The connection by which changes are heard: another number for each, 0 for none."""
-        self._answers: LRUCache[bytes, _Answer[T]] = LRUCache(_MOST)
+        self._tenant_of = tenant_of
+        self._answers: _Answers[T] = _Answers(tenant_of)
         self._refused: LRUCache[bytes, float] = LRUCache(_MOST)
         self._unanswered: LRUCache[bytes, float] = LRUCache(_MOST)
         self._asking: dict[bytes, asyncio.Task[T]] = {}
         self._changes = 0
+        self._changed: LRUCache[str, int] = LRUCache(_MOST)
+        """The number of each tenant's last change."""
 
     async def of(
         self,
@@ -86,12 +117,12 @@ class Accesses(Generic[T]):
             seconds = _FRESH_SECONDS_UNHEARD
         return time.monotonic() - answer.time < seconds
 
-    def forget(self, matches: Callable[[T], bool]) -> None:
-        """Drop the answers that match, also those on their way."""
+    def forget(self, tenant_id: str, matches: Callable[[T], bool] = lambda _: True) -> None:
+        """Drop a tenant's answers that match; those on their way are asked for again."""
         self._changes += 1
-        self._asking.clear()
-        for digest, answer in list(self._answers.items()):
-            if matches(answer.value):
+        self._changed[tenant_id] = self._changes
+        for digest, value in self._answers.of_tenant(tenant_id):
+            if matches(value):
                 del self._answers[digest]
 
     async def _ask(self, digest: bytes, ask: Callable[[], Awaitable[T]]) -> T:
@@ -102,16 +133,19 @@ class Accesses(Generic[T]):
         return await asyncio.shield(asking)
 
     async def _keep(self, digest: bytes, ask: Callable[[], Awaitable[T]]) -> T:
-        before, heard = self._changes, self.hears()
-        try:
-            value = await ask()
-        except Unauthenticated:
-            self._answers.pop(digest, None)
-            if before == self._changes:
-                self._refused[digest] = time.monotonic() + _REFUSED_SECONDS
-            raise
-        if before == self._changes:  # Else it may be what has just changed.
-            self._answers[digest] = _Answer(value, time.monotonic(), heard)
+        for _ in range(_ASKED_AGAIN):
+            before, heard = self._changes, self.hears()
+            try:
+                value = await ask()
+            except Unauthenticated:
+                self._answers.pop(digest, None)
+                if before == self._changes:
+                    self._refused[digest] = time.monotonic() + _REFUSED_SECONDS
+                raise
+            if self._changed.get(self._tenant_of(value), 0) <= before:
+                self._answers[digest] = _Answer(value, time.monotonic(), heard)
+                return value
+            # It changed while it was asked for: this may be what it was.
         return value
 
     def _asked(self, digest: bytes, task: asyncio.Task[T]) -> None:

@@ -180,7 +180,7 @@ class Authenticator:
         }
         self._directory = directory
         self._tokens: TTLCache[str, Actor] = TTLCache(10_000, ttl=_TOKEN_SECONDS)
-        self.accesses: Accesses[Actor] = Accesses()
+        self.accesses: Accesses[Actor] = Accesses(lambda actor: actor.tenant_id)
         """What crm said of keys and sessions."""
 
     async def identify(self, headers: Mapping[str, str]) -> Actor:
@@ -188,7 +188,10 @@ class Authenticator:
 
         Raises CredentialsMissing, TokenInvalid, ApiKeyInvalid, SessionEnded, Unavailable.
         """
-        if api_key := headers.get("x-api-key"):
+        if (api_key := headers.get("x-api-key")) is not None:
+            if not api_key:
+                # Nobody is served as somebody else than they meant to be.
+                raise CredentialsMissing
             return await self._known(f"key:{api_key}", lambda: self._of_key(api_key), ApiKeyInvalid)
         scheme, _, token = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
@@ -201,14 +204,12 @@ class Authenticator:
     def forget(self, tenant_id: str, credential_ids: frozenset[str] = frozenset()) -> None:
         """Ask again about a tenant's keys and sessions: about these, or all of them."""
         self.accesses.forget(
+            tenant_id,
             lambda actor: (
-                actor.tenant_id == tenant_id
-                and (
-                    not credential_ids
-                    or actor.id in credential_ids
-                    or actor.session_id in credential_ids
-                )
-            )
+                not credential_ids
+                or actor.id in credential_ids
+                or actor.session_id in credential_ids
+            ),
         )
 
     async def _known(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import os
 from collections.abc import Sequence
 
@@ -32,11 +33,20 @@ class Sealer:
         raw = [base64.b64decode(key.get_secret_value()) for key in keys]
         self._ciphers = {hashlib.sha256(key).digest()[:4]: AESGCM(key) for key in raw}
         self._current = next(iter(self._ciphers))
+        # Of the oldest key: it stays the same while keys are rotated.
+        self._fingerprints = hmac.digest(raw[-1], b"fingerprints", "sha256")
 
     def seal(self, plain: bytes, context: str) -> bytes:
         nonce = os.urandom(12)
         sealed = self._ciphers[self._current].encrypt(nonce, plain, context.encode())
         return self._VERSION + self._current + nonce + sealed
+
+    def fingerprint(self, plain: bytes) -> bytes:
+        """What tells equal values, and tells nothing of them to who has only the store.
+
+        A plain hash would give a password away to whoever tries enough of them.
+        """
+        return hmac.digest(self._fingerprints, plain, "sha256")
 
     def open(self, sealed: bytes, context: str) -> bytes:
         """The plain bytes. Raises SealBroken."""

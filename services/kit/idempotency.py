@@ -119,7 +119,7 @@ class Idempotency:
                 reply: bytes = (await make()).SerializeToString()
                 sealed = self._sealer.seal(reply, self._context(call, keyed))
                 async with joined.transaction() as tx:
-                    kept = await tx.value(self._keep, keyed.digest, keyed.request_hash, sealed)
+                    kept = await tx.value(self._keep, *self._fingerprints(keyed), sealed)
                 if kept is None:
                     raise _AnsweredMeanwhile
             finally:
@@ -127,12 +127,17 @@ class Idempotency:
         return reply
 
     async def _stored(self, call: Call, keyed: Keyed) -> bytes | None:
-        rows = await self._database.read(call.tenant_id, self._find, keyed.digest)
+        digest, request_hash = self._fingerprints(keyed)
+        rows = await self._database.read(call.tenant_id, self._find, digest)
         if not rows:
             return None
-        if rows[0]["request_hash"] != keyed.request_hash:
+        if rows[0]["request_hash"] != request_hash:
             raise IdempotencyKeyReused
         return self._sealer.open(rows[0]["reply"], self._context(call, keyed))
+
+    def _fingerprints(self, keyed: Keyed) -> tuple[bytes, bytes]:
+        """The key and the request as they are stored: a request may hold a password."""
+        return self._sealer.fingerprint(keyed.digest), self._sealer.fingerprint(keyed.request_hash)
 
     @staticmethod
     def _context(call: Call, keyed: Keyed) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -34,6 +35,21 @@ class Networks:
 
 
 EVERYWHERE = Networks()
+
+
+def place_of(address: str) -> str:
+    """Where an address is, without saying it: a hash of the address, for IPv6 of its /64."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        where = address
+    else:
+        where = (
+            str(found)
+            if isinstance(found, ipaddress.IPv4Address)
+            else str(ipaddress.ip_network((found, 64), strict=False))
+        )
+    return hashlib.blake2b(where.encode(), digest_size=12).hexdigest()
 
 
 @lru_cache(maxsize=1024)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import orjson
 from google.protobuf.message import Message
@@ -31,6 +31,16 @@ def configure_pages(secret: bytes) -> None:
     """Sign tokens with a key that every replica derives from the same secret."""
     global _key
     _key = hashlib.sha256(b"pages" + secret).digest()
+
+
+class Whose(Protocol):
+    """Whose list it is: a call. Another tenant's token is as good as none."""
+
+    @property
+    def tenant_id(self) -> str: ...
+
+    @property
+    def workspace_id(self) -> str: ...
 
 
 class PageTokenInvalid(Aborted):
@@ -52,9 +62,9 @@ class Page:
     _ascending: bool = False
 
     @classmethod
-    def of(cls, request: Message, *, default: int = DEFAULT_SIZE) -> Page:
+    def of(cls, request: Message, call: Whose, *, default: int = DEFAULT_SIZE) -> Page:
         """The page a request with page_size and page_token asks for. Raises PageTokenInvalid."""
-        scope = _scope_of(request)
+        scope = _scope_of(request, call)
         size = getattr(request, "page_size", 0) or default
         token = getattr(request, "page_token", "")
         order = getattr(request, "order_by", "")
@@ -89,12 +99,12 @@ def turned_round(query: str) -> str:
     return _DIRECTED.sub(lambda match: ">" if match[1] == "<" else "ASC", query)
 
 
-def _scope_of(request: Message) -> bytes:
+def _scope_of(request: Message, call: Whose) -> bytes:
     other = type(request)()
     other.CopyFrom(request)
     for field in ("page_size", "page_token"):
         other.ClearField(field)
-    name = request.DESCRIPTOR.full_name.encode()
+    name = f"{call.tenant_id}\0{call.workspace_id}\0{request.DESCRIPTOR.full_name}".encode()
     return hashlib.sha256(name + b"\0" + other.SerializeToString(deterministic=True)).digest()
 
 

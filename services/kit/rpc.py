@@ -29,6 +29,7 @@ from services.kit.db import Database
 from services.kit.errors import (
     AppError,
     DeadlineExceeded,
+    InvalidRequest,
     ResourceExhausted,
     internal_status,
     to_status,
@@ -37,6 +38,7 @@ from services.kit.etags import etag_of_header
 from services.kit.idempotency import HEADER, Idempotency, Keyed
 from services.kit.ids import new_id
 from services.kit.log import get_logger, in_call
+from services.kit.networks import place_of
 from services.kit.outbox import snake_case
 from services.kit.peers import Peers
 from services.kit.ratelimit import WINDOW_SECONDS, RateLimiter, Window
@@ -62,6 +64,10 @@ class BindError(Exception):
 
 class RateLimitReached(ResourceExhausted):
     """The plan permits {limit} requests a minute; the next are served in {seconds} s."""
+
+
+class TooManyFromHere(ResourceExhausted):
+    """Too many calls came from this address without an identity; try again in {seconds} s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +96,14 @@ class Pipeline:
         peers: Peers,
         limiter: RateLimiter | None = None,
         idempotency: Idempotency | None = None,
+        public_per_minute: int = 0,
     ) -> None:
         self._authenticator = authenticator
         self._database = database
         self._peers = peers
         self._limiter = limiter
         self._idempotency = idempotency
+        self._public_per_minute = public_per_minute
 
     async def bind(
         self, service: ServiceDescriptor, context: Context, wiring: Wiring
@@ -198,6 +206,7 @@ class Pipeline:
         """Who calls, if they may, now."""
         if method.scope == PUBLIC:
             in_call("", correlation_id)
+            await self._admit_stranger(headers.get("x-envoy-external-address", ""), told)
             return ANONYMOUS
         actor = await self._authenticator.identify(headers)
         # Every call has a task, and so a logging context, of its own.
@@ -218,6 +227,18 @@ class Pipeline:
         actor.require(method.scope, address)
         return actor
 
+    async def _admit_stranger(self, address: str, told: Metadata) -> None:
+        """Count a call of somebody unknown against the limit of where it comes from."""
+        if self._limiter is None or not self._public_per_minute or not address:
+            return
+        window = await self._limiter.admit(
+            f"address:{place_of(address)}", "public", self._public_per_minute
+        )
+        told += _rate_headers(window)
+        if not window.granted:
+            wait = max(1.0, window.reset)
+            raise TooManyFromHere(retry_after=wait, seconds=max(1, round(wait)))
+
     async def _answer(
         self,
         method: _Method,
@@ -226,8 +247,11 @@ class Pipeline:
         headers: Mapping[str, str],
         told: Metadata,
     ) -> Any:
-        if method.takes_etag and not request.etag and (expected := headers.get("if-match")):
-            request.etag = etag_of_header(expected)
+        if expected := headers.get("if-match"):
+            if method.takes_etag:
+                request.etag = request.etag or etag_of_header(expected)
+            elif not method.readonly:
+                raise InvalidRequest([("If-Match", "cannot be kept: this compares no versions")])
         validate(request)
         key = headers.get(HEADER)
         if key is None or method.readonly or self._idempotency is None or not _may_key(call.actor):

@@ -210,6 +210,7 @@ class Process:
             self._peers,
             await container.get(RateLimiter),
             await container.get(Idempotency),
+            self._settings.public_requests_per_minute,
         )
         handlers = [
             await pipeline.bind(rpcs, context, wiring)

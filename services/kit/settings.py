@@ -32,7 +32,9 @@ class KitSettings(BaseSettings):
     database_url: SecretStr | None = None
     """PostgreSQL, as this service's own role."""
     database_pool: int = Field(default=16, ge=2, le=200)
-    """Connections to PostgreSQL at the most."""
+    """Connections to PostgreSQL at the most; single reads take up to half as many beside."""
+    public_requests_per_minute: int = Field(default=300, ge=0)
+    """Calls a minute from one address without an identity, such as signing in; 0 for any number."""
     redis_url: str | None = None
     """Valkey or Redis: unix:///path or redis://host:port/0."""
     nats_url: str | None = None

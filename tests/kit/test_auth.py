@@ -189,6 +189,7 @@ def test_nobody_may_only_what_is_public() -> None:
         {},
         {"x-tenant-id": TENANT, "x-user-id": "u1"},
         {"x-api-key": ""},
+        {"x-api-key": "", **bearer(user_token())},
         {"authorization": ""},
         {"authorization": "Bearer"},
         {"authorization": "Bearer "},

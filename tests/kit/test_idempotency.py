@@ -294,12 +294,34 @@ async def test_kept_answers_are_sealed(caller: Caller, admin: asyncpg.Connection
         assert plain not in stored
     # Moved to another key's place, it does not open.
     await caller.send("another-key", "table")
-    digest = Keyed.of("another-key", caller.id, "", "", b"").digest
     await admin.execute(
-        "UPDATE things.idempotency_keys SET reply = $2 WHERE digest = $1", digest, row["reply"]
+        "UPDATE things.idempotency_keys SET reply = $2 WHERE tenant_id = $3 AND digest <> $1",
+        row["digest"],
+        row["reply"],
+        caller.tenant_id,
     )
     with pytest.raises(Exception, match="does not belong here"):
         await caller.send("another-key", "table")
+
+
+async def test_what_is_kept_gives_no_password_away(
+    caller: Caller, admin: asyncpg.Connection
+) -> None:
+    """Who has the table can try passwords as fast as they can hash; not without our key."""
+    await caller.send("my-own-key", "a password")
+    row = await admin.fetchrow(
+        "SELECT * FROM things.idempotency_keys WHERE tenant_id = $1", caller.tenant_id
+    )
+    assert row is not None
+    guessed = Keyed.of(
+        "my-own-key",
+        caller.id,
+        caller.workspace_id,
+        "malha.ThingService.CreateThing",
+        b"a password",
+    )
+    assert row["request_hash"] != guessed.request_hash
+    assert row["digest"] != guessed.digest
 
 
 @pytest.mark.parametrize(

@@ -313,10 +313,11 @@ async def test_a_version_that_is_none_breaks_a_rule_of_the_contract(stub: Stub) 
 
 
 @pytest.mark.usefixtures("writer")
-async def test_where_there_are_no_versions_the_header_means_nothing(stub: Stub) -> None:
+async def test_a_condition_that_cannot_be_kept_is_refused(stub: Stub) -> None:
     request = DeleteAssistantRequest(id=_id(5))
     answer = await ask(stub.DeleteAssistant, request, if_match='"x"')
-    assert answer.code == "OK"
+    assert (answer.code, answer.reason) == ("INVALID_ARGUMENT", "INVALID_REQUEST")
+    assert (await ask(stub.DeleteAssistant, request)).code == "OK"
     assert "etag" not in answer.headers
 
 

@@ -1,4 +1,4 @@
-"""`python -m services.kit.devstack up|down|clean|dev|status|run -- command`."""
+"""`python -m services.kit.devstack up|down|clean|dev|status|run -- command|operate -- command`."""
 
 import argparse
 import asyncio
@@ -17,6 +17,8 @@ ACTIONS = {
     "supervise": commands.supervise,
 }
 
+WITH_COMMAND = {"run": commands.run, "operate": commands.operate}
+
 
 def main() -> int:
     """Do what the command line says; a failure is one sentence and the end of a log."""
@@ -26,16 +28,17 @@ def main() -> int:
     actions = parser.add_subparsers(dest="action", required=True)
     for name, action in ACTIONS.items():
         actions.add_parser(name, help=(action.__doc__ or "").splitlines()[0])
-    run = actions.add_parser("run", help="run a command against a mesh")
-    run.add_argument("command", nargs=argparse.REMAINDER)
+    for name, with_command in WITH_COMMAND.items():
+        taking = actions.add_parser(name, help=(with_command.__doc__ or "").splitlines()[0])
+        taking.add_argument("command", nargs=argparse.REMAINDER)
     arguments = parser.parse_args()
     try:
         paths = StatePaths.at()
-        if arguments.action == "run":
+        if chosen := WITH_COMMAND.get(arguments.action):
             command = (
                 arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
             )
-            return asyncio.run(commands.run(paths, command))
+            return asyncio.run(chosen(paths, command))
         return asyncio.run(ACTIONS[arguments.action](paths))
     except StackError as error:
         print(error.report(), file=sys.stderr)

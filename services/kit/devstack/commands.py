@@ -1,6 +1,7 @@
 """What `python -m services.kit.devstack` does."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -8,13 +9,14 @@ import sys
 import time
 from collections.abc import Callable
 
-from services.kit.devstack.environment import python_command
+from services.kit.devstack.environment import inherited, python_command
 from services.kit.devstack.errors import StackError
 from services.kit.devstack.lock import StateLock, end_leftovers
 from services.kit.devstack.mesh import Mesh, read_demo
 from services.kit.devstack.paths import PROJECT, PYTHON_PATH, StatePaths
 from services.kit.devstack.process import ProcessId, start_mark
 from services.kit.devstack.screen import Screen, render
+from services.kit.devstack.secrets import SERVICES, load_secrets
 from services.kit.devstack.status import FAILED, HEALTHY, Status
 from services.kit.devstack.supervisor import Supervisor
 
@@ -180,6 +182,26 @@ async def run(paths: StatePaths, command: list[str]) -> int:
     supervisor = Supervisor(make_mesh(paths), screen.show)
     with screen.open(keep=False):
         return await supervisor.run(work)
+
+
+async def operate(paths: StatePaths, command: list[str]) -> int:
+    """Do an operator's command, `python -m services …`, on the mesh that runs."""
+    if StateLock(paths.lock).holder() is None:
+        raise StackError("No mesh is running: start one with `make up`.")
+    secrets = load_secrets(paths.secrets, guarded=paths.postgres / "data")
+    identities = secrets.identities
+    environment = inherited() | {
+        "MALHA_SERVICE_NAME": "operator",
+        "MALHA_SERVICE_KEY": identities["operator"].private,
+        "MALHA_SERVICE_PUBLIC_KEYS": json.dumps(
+            {name: pair.public for name, pair in identities.items()}
+        ),
+        "MALHA_PEERS": json.dumps({name: f"unix:{paths.socket(name)}" for name in SERVICES}),
+    }
+    process = await asyncio.create_subprocess_exec(
+        *python_command("-m", "services", *command), env=environment, cwd=PROJECT
+    )
+    return await process.wait()
 
 
 def make_mesh(paths: StatePaths) -> Callable[[Callable[[], None]], Mesh]:

@@ -26,6 +26,7 @@ OVERRIDABLE = frozenset(
     {
         *("MALHA_LOG_LEVEL", "MALHA_PUBLIC_URL", "MALHA_INGESTION_GRAPH_URL"),
         *("MALHA_CRM_MAIL_SERVER", "MALHA_CRM_MAIL_SECURITY"),
+        "MALHA_PUBLIC_REQUESTS_PER_MINUTE",
     }
 )
 """Settings the mesh has an opinion about but a person may know better, e.g. behind a tunnel."""
@@ -126,6 +127,8 @@ class Wiring:
             "MALHA_ENCRYPTION_KEYS": self.secrets.encryption_key,
             "MALHA_PUBLIC_URL": self.api_url,
             "MALHA_LOG_LEVEL": "INFO",
+            # Everybody comes from this machine, the tests and their attackers too.
+            "MALHA_PUBLIC_REQUESTS_PER_MINUTE": "60000",
         }
         if name in self.secrets.nats:
             own["MALHA_NATS_SEED"] = self.secrets.nats[name].seed
