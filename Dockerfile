@@ -21,7 +21,7 @@ COPY gen/python gen/python
 COPY gen/openapi gen/openapi
 COPY services services
 COPY gateway-edge gateway-edge
-COPY docs/api-policy.md docs/api-policy.md
+COPY docs/api-policy.md docs/api-reasons.md docs/
 ENV PATH=/malha/.venv/bin:$PATH \
     PYTHONPATH=/malha:/malha/gen/python:/malha/gateway-edge \
     PYTHONUNBUFFERED=1

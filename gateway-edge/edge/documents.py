@@ -32,7 +32,8 @@ _ASSETS = {
 # The policy page has no script at all.
 _STILL_POLICY = _POLICY.replace("script-src 'self'; ", "")
 _OWN_ASSETS = {"docs.js": "text/javascript", "policy.css": "text/css"}
-_RULES = Path(__file__).parents[2] / "docs" / "api-policy.md"
+_DOCS = Path(__file__).parents[2] / "docs"
+_TEXTS = {"policy": _DOCS / "api-policy.md", "reasons": _DOCS / "api-reasons.md"}
 _READ = ["GET", "HEAD"]
 _DAY = "public, max-age=86400"
 
@@ -45,7 +46,7 @@ def serve_documents(app: Sanic[Any, Any], directory: Path) -> None:
     assets["docs.js"] = (_PAGES / "docs.js").read_bytes()
     assets["policy.css"] = (_PAGES / "policy.css").read_bytes()
     page = (_PAGES / "docs.html").read_text()
-    rules = policy_page(_RULES) if _RULES.is_file() else ""
+    texts = {name: policy_page(path) for name, path in _TEXTS.items() if path.is_file()}
 
     @app.route("/openapi/<name:str>", methods=_READ)
     async def openapi(_request: Request, name: str) -> HTTPResponse:
@@ -62,14 +63,10 @@ def serve_documents(app: Sanic[Any, Any], directory: Path) -> None:
     async def docs_newest(_request: Request) -> HTTPResponse:
         return redirect(f"/docs/{newest}")
 
-    @app.route("/docs/policy", methods=_READ)
-    async def docs_policy(_request: Request) -> HTTPResponse:
-        if not rules:
-            raise NotFound
-        return html(rules, headers=_page_headers(_STILL_POLICY))
-
     @app.route("/docs/<version:str>", methods=_READ)
     async def docs(_request: Request, version: str) -> HTTPResponse:
+        if version in texts:
+            return html(texts[version], headers=_page_headers(_STILL_POLICY))
         if version not in documents:
             raise NotFound
         return html(page.replace("{version}", version), headers=_page_headers(_POLICY))
@@ -86,8 +83,11 @@ def serve_documents(app: Sanic[Any, Any], directory: Path) -> None:
 
 
 def policy_page(path: Path) -> str:
-    """The API's policy as a page, from its Markdown."""
-    text = MarkdownIt("commonmark", {"html": False}).enable("table").render(path.read_text())
+    """A text about the API as a page, from its Markdown."""
+    source = path.read_text()
+    for name, other in _TEXTS.items():
+        source = source.replace(f"({other.name})", f"(/docs/{name})")
+    text = MarkdownIt("commonmark", {"html": False}).enable("table").render(source)
     return (_PAGES / "policy.html").read_text().replace("{text}", text)
 
 

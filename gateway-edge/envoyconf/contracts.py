@@ -96,7 +96,9 @@ def rpc_of(method: MethodDescriptor) -> RPC:
         version=version,
         rules=tuple(http_rules(method)),
         scope=scope_of(method),
-        repeatable=options_of(method).idempotency_level != MethodOptions.IDEMPOTENCY_UNKNOWN,
+        # Not those marked IDEMPOTENT: had the first attempt been carried out, the second would find
+        # another etag, or nothing to delete.
+        repeatable=options_of(method).idempotency_level == MethodOptions.NO_SIDE_EFFECTS,
         deprecation=deprecation_of(method),
     )
     check(rpc)

@@ -32,6 +32,9 @@ from envoyconf.schemas import NOT_IN_A_QUERY, WELL_KNOWN, Schemas
 
 Schema = dict[str, Any]
 
+_DISALLOWED = re.compile(r"_ALREADY_|_TOO_WEAK")
+"""In the comment of an RPC: the reasons of a 409, besides those that are everywhere."""
+
 
 def versions_of(files: Iterable[FileDescriptor]) -> list[str]:
     """The versions that have a REST API."""
@@ -200,7 +203,8 @@ class _Operation:
             names.append("PermissionDenied")
         if self._in_path or "_NOT_FOUND" in comment:
             names.append("NotFound")
-        if self._takes_key(rpc) or "_ALREADY_" in comment:
+        takes = self._method.input_type.fields_by_name
+        if self._takes_key(rpc) or "page_token" in takes or _DISALLOWED.search(comment):
             names.append("Conflict")
         if self._rule.body:
             names += ["BodyTooLarge", "UnsupportedMediaType"]

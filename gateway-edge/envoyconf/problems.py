@@ -211,8 +211,7 @@ PROBLEMS: dict[str, Problem] = {
         3,
         "INVALID_REQUEST",
         "The request has invalid fields: configuration.buffering.quietTme.",
-        "The request is not valid, and BadRequest says which fields; or the state of things does "
-        "not allow it, and the reason says why, e.g. PLAN_LIMIT_REACHED.",
+        "The request is not what this document says, and BadRequest says which fields.",
         LIMIT_HEADERS,
         fields=(("configuration.buffering.quietTme", "is no field; did you mean quietTime?"),),
     ),
@@ -253,7 +252,8 @@ PROBLEMS: dict[str, Problem] = {
         "ETAG_MISMATCH",
         "It has changed since it was read: read it again, and send its etag.",
         "There is one already; or it has changed since the etag was read, ETAG_MISMATCH; or the "
-        "Idempotency-Key belongs to another request, IDEMPOTENCY_KEY_REUSED.",
+        "state of things does not allow it, and the reason says why, e.g. PLAN_LIMIT_REACHED; or "
+        "the Idempotency-Key belongs to another request, IDEMPOTENCY_KEY_REUSED.",
         LIMIT_HEADERS,
     ),
     "BodyTooLarge": Problem(

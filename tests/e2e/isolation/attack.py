@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import grpc
@@ -18,8 +19,16 @@ from envoyconf.contracts import PUBLIC, http_rules, scope_of, verb_and_path
 from tests.e2e.isolation.businesses import Business
 from tests.e2e.isolation.cases import Case, as_json, case_of, methods
 
-# What ends the attacker's own session or tenant, or takes back its rights: called once, at the end.
-FATAL = ("DeleteTenant", "SignOutEverywhere")
+# What ends the attacker's own session: it signs in again after each call.
+FATAL = ("SignOutEverywhere",)
+# Why a caller who is believed is refused all the same: by what it is, and by what it guessed.
+BELIEVED = ("PEOPLE_ONLY", "CREDENTIALS_INVALID", "TOO_MANY_ATTEMPTS")
+# Answers of a mesh that has not looked for anything: they would hide a leak, being all the same.
+UNASKED = {
+    *("UNAUTHENTICATED", "401", "RESOURCE_EXHAUSTED", "429", "INVALID_ARGUMENT", "400"),
+    *("INTERNAL", "UNKNOWN", "500", "UNAVAILABLE", "503", "UNIMPLEMENTED", "501"),
+    *("DEADLINE_EXCEEDED", "504"),
+}
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,10 @@ class Reply:
         return Reply(self.code, body)
 
 
+Ask = Callable[[Mapping[str, str]], Awaitable[Reply]]
+"""Sends a request with credentials."""
+
+
 @asynccontextmanager
 async def channel_to(business: Business) -> AsyncIterator[grpc.aio.Channel]:
     """gRPC as an internal team reaches it."""
@@ -46,27 +59,48 @@ async def channel_to(business: Business) -> AsyncIterator[grpc.aio.Channel]:
         yield channel
 
 
-async def leaks(attacker: Business, victim: Business, of: str = "malha.") -> AsyncIterator[str]:
-    """Every difference between what is the victim's and what does not exist."""
-    every = [case_of(method, victim.ids) for method in methods()]
-    cases = [case for case in every if case.name.startswith(of)]
-    cases.sort(key=lambda case: case.method.name in FATAL)
+@dataclass(frozen=True)
+class Leak:
+    """A difference between what is the victim's and what does not exist."""
+
+    over: str
+    """gRPC or REST."""
+    shown: str
+    """What the attacker showed of its own: key or person."""
+    call: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A request with the victim's ids and the same with ids of nothing, each to be sent."""
+
+    over: str
+    call: str
+    theirs: Ask
+    nobodys: Ask
+
+
+async def leaks(attacker: Business, victim: Business, of: str = "malha.") -> AsyncIterator[Leak]:
+    """Everything that the attacker gets, over every way in and with all that it can show."""
+    cases = [case_of(method, victim.ids) for method in methods()]
+    # First, since after too many guesses nobody signs in for a while.
+    cases.sort(key=lambda case: case.method.name not in FATAL)
     async with channel_to(attacker) as channel:
-        for case in cases:
-            for shown, credentials in attacker.credentials.items():
-                theirs = await _by_grpc(channel, case, case.theirs, credentials)
-                nobodys = await _by_grpc(channel, case, case.nobodys, credentials)
-                for problem in _compared(case, theirs, nobodys, victim):
-                    yield f"gRPC {case.name} with its {shown}: {problem}"
-    for case in cases:
-        if case.method.name in FATAL:
-            continue  # The gRPC call before has ended the attacker.
-        for shown, credentials in attacker.credentials.items():
-            for verb, theirs_at, nobodys_at in _routes(case):
-                theirs = await _by_rest(attacker, verb, *theirs_at, credentials)
-                nobodys = await _by_rest(attacker, verb, *nobodys_at, credentials)
-                for problem in _compared(case, theirs, nobodys, victim):
-                    yield f"{verb} {theirs_at[0]} with its {shown}: {problem}"
+        for case in (case for case in cases if case.name.startswith(of)):
+            for pair in (_over_grpc(channel, case), *_over_rest(attacker, case)):
+                for shown in attacker.credentials:
+                    theirs = await _asked(attacker, shown, case, pair.theirs)
+                    nobodys = await _asked(attacker, shown, case, pair.nobodys)
+                    for problem in _compared(case, theirs, nobodys, victim):
+                        yield Leak(pair.over, shown, pair.call, problem)
+
+
+async def _asked(attacker: Business, shown: str, case: Case, ask: Ask) -> Reply:
+    reply = await ask(attacker.credentials[shown])
+    if case.method.name in FATAL:
+        await attacker.sign_in()
+    return reply
 
 
 def _compared(case: Case, theirs: Reply, nobodys: Reply, victim: Business) -> Iterable[str]:
@@ -77,6 +111,9 @@ def _compared(case: Case, theirs: Reply, nobodys: Reply, victim: Business) -> It
             yield f"shows the victim's {noun}"
     if scope_of(case.method) == PUBLIC:
         return  # Nobody is asked who they are, and guesses are slowed down as they repeat.
+    for reply in (theirs, nobodys):
+        if reply.code in UNASKED and not any(reason in reply.body for reason in BELIEVED):
+            yield f"was not asked at all: {reply}"
     if case.swapped and theirs.without(case.swapped) != nobodys.without(case.swapped):
         yield f"answers otherwise than for what does not exist: {theirs} and {nobodys}"
     if case.swapped and theirs.code == "OK" and not _is_empty(theirs):
@@ -87,6 +124,28 @@ def _is_empty(reply: Reply) -> bool:
     """Whether an answer to somebody else's ids holds nothing: an empty list, or no fields."""
     body = json.loads(reply.body)
     return all(value in ([], "", 0, "0", {}, False) for value in body.values())
+
+
+def _over_grpc(channel: grpc.aio.Channel, case: Case) -> Pair:
+    return Pair(
+        "gRPC",
+        case.name,
+        partial(_by_grpc, channel, case, case.theirs),
+        partial(_by_grpc, channel, case, case.nobodys),
+    )
+
+
+def _over_rest(business: Business, case: Case) -> Iterator[Pair]:
+    for rule in http_rules(case.method):
+        verb, template = verb_and_path(rule)
+        theirs = _filled(template, rule.body, case.theirs)
+        nobodys = _filled(template, rule.body, case.nobodys)
+        yield Pair(
+            "REST",
+            f"{verb.upper()} {theirs[0]}",
+            partial(_by_rest, business, verb.upper(), *theirs),
+            partial(_by_rest, business, verb.upper(), *nobodys),
+        )
 
 
 async def _by_grpc(
@@ -117,13 +176,6 @@ def _without_request_id(details: Any) -> str:
     for detail in details.get("details", []):
         detail.pop("requestId", None)
     return json.dumps(details, sort_keys=True)
-
-
-def _routes(case: Case) -> Iterable[tuple[str, tuple[str, Any], tuple[str, Any]]]:
-    for rule in http_rules(case.method):
-        verb, template = verb_and_path(rule)
-        theirs = _filled(template, rule.body, case.theirs)
-        yield verb.upper(), theirs, _filled(template, rule.body, case.nobodys)
 
 
 def _filled(template: str, body: str, request: Message) -> tuple[str, Any]:

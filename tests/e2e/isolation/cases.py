@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
-from google.protobuf.json_format import MessageToDict
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from envoyconf.contracts import load_contracts, services_of
+from services.kit.errors import InvalidRequest
+from services.kit.validate import validate
 
 # What a service's own `id` is the id of.
 NOUNS = {
@@ -30,7 +32,7 @@ NOUNS = {
     "WebhookEventService": "webhook_event",
     "WorkspaceService": "empty_workspace",
 }
-# An `id` that is not the service's own noun.
+# An `id` that is not the service's own noun, or is inside of another message.
 OTHER_IDS = {"GetMessage.id": "message"}
 # Fields that hold ids, by name.
 IDS = {
@@ -76,6 +78,15 @@ VALUES: Mapping[str, Any] = {
     },
     "CreateWorkspaceRequest": {"name": "eva"},
     "DeleteTenantRequest": {"confirm_name": "eva"},
+    "ReceiveWebhooksRequest": {
+        "webhooks": [
+            {
+                "request_id": str(uuid.uuid4()),
+                "channel": "whatsapp",
+                "receive_time": "2026-01-01T00:00:00Z",
+            }
+        ]
+    },
     "RefreshSessionRequest": {"refresh_token": "x" * 43},
     "RemoveSecondFactorRequest": {"password": "wrong"},
     "RequestPasswordResetRequest": {"email": "nobody@example.com"},
@@ -131,51 +142,69 @@ def case_of(method: MethodDescriptor, ids: Mapping[str, str]) -> Case:
     """The requests for an RPC. Raises NoCase."""
     kind = GetMessageClass(method.input_type)
     theirs, nobodys = kind(), kind()
+    nothing = {id: str(uuid.uuid4()) for id in ids.values()}
     swapped: dict[str, str] = {}
-    for field in method.input_type.fields:
-        noun = _noun(method, field)
-        if noun is None:
-            continue
-        value = ids[noun]
-        swapped.setdefault(value, str(uuid.uuid4()))
-        for request, text in ((theirs, value), (nobodys, swapped[value])):
+    for request, meant in ((theirs, {id: id for id in nothing}), (nobodys, nothing)):
+        values = VALUES.get(method.input_type.name, {})
+        ParseDict({k: v for k, v in values.items() if k in kind.DESCRIPTOR.fields_by_name}, request)
+        for part, field, noun in _places(method, request):
+            swapped[ids[noun]] = nothing[ids[noun]]
             if field.is_repeated:
-                getattr(request, field.name).append(text)
+                getattr(part, field.name).append(meant[ids[noun]])
             else:
-                setattr(request, field.name, text)
-    for request in (theirs, nobodys):
-        _fill(request, VALUES.get(method.input_type.name, {}))
+                setattr(part, field.name, meant[ids[noun]])
+        try:
+            validate(request)  # Else both are refused alike, and nothing is learnt.
+        except InvalidRequest as error:
+            broken = ", ".join(f"{name} {rule}" for name, rule in error.violations())
+            raise NoCase(f"{method.full_name}: {broken}. Say in VALUES what is valid.") from None
     return Case(method, theirs, nobodys, swapped)
 
 
-def _noun(method: MethodDescriptor, field: FieldDescriptor) -> str | None:
-    if field.name == "id":
-        own = OTHER_IDS.get(f"{method.name}.id") or NOUNS.get(method.containing_service.name)
-        if own is None:
-            raise NoCase(f"{method.full_name}: what is its id the id of? Add it to NOUNS.")
-        return own
-    if field.name == "request_id":
-        return None  # The caller's own.
-    if field.name.endswith(("_id", "_ids")):
-        if field.name not in IDS:
-            raise NoCase(f"{method.full_name}: what is {field.name}? Add it to IDS.")
-        return IDS[field.name]
-    return None
+def _places(
+    method: MethodDescriptor, request: Message, path: str = ""
+) -> Iterator[tuple[Message, Any, str]]:
+    """Every field for an id, however deep, with its message and what it is the id of."""
+    for field in request.DESCRIPTOR.fields:
+        if field.message_type is None:
+            if (noun := _noun(method, f"{path}{field.name}")) is not None:
+                yield request, field, noun
+        elif _holds_ids(field.message_type):
+            inner = getattr(request, field.name)
+            if field.is_repeated and not inner:
+                inner.add()
+            for part in inner if field.is_repeated else (inner,):
+                yield from _places(method, part, f"{path}{field.name}.")
 
 
-def _fill(request: Message, values: Mapping[str, Any]) -> None:
-    from google.protobuf.json_format import ParseDict
+def _holds_ids(descriptor: Any, within: frozenset[str] = frozenset()) -> bool:
+    if descriptor.full_name in within:
+        return False
+    within |= {descriptor.full_name}
+    return any(
+        _is_id(field.name) if field.message_type is None else _holds_ids(field.message_type, within)
+        for field in descriptor.fields
+    )
 
-    known = {k: v for k, v in values.items() if k in request.DESCRIPTOR.fields_by_name}
-    ParseDict(known, request)
+
+def _is_id(name: str) -> bool:
+    return name == "id" or name.endswith(("_id", "_ids"))
+
+
+def _noun(method: MethodDescriptor, path: str) -> str | None:
+    """What a field of a request is the id of; None for other fields. Raises NoCase."""
+    name = path.rpartition(".")[2]
+    if not _is_id(name) or name == "request_id":
+        return None  # A request's id is the caller's own.
+    noun = OTHER_IDS.get(f"{method.name}.{path}") or IDS.get(name)
+    if path == "id":
+        noun = noun or NOUNS.get(method.containing_service.name)
+    if noun is None:
+        raise NoCase(f"{method.full_name}: what is {path} the id of? Add it to the tables above.")
+    return noun
 
 
 def as_json(request: Message) -> dict[str, Any]:
     """A request as REST sends it."""
     sent: dict[str, Any] = MessageToDict(request)
     return sent
-
-
-def is_internal(descriptor: Descriptor) -> bool:
-    """Whether a message belongs to a batch between services only."""
-    return bool(descriptor.full_name.startswith("malha.ingestion.v1.ReceiveWebhooks"))

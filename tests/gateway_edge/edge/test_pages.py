@@ -78,7 +78,14 @@ async def test_the_documents_lead_to_the_newest(edge: RunningEdge, directory: Pa
 
 @pytest.mark.parametrize(
     "path",
-    ["/openapi/v1.json", "/openapi/v2.json", "/docs/v1", "/docs/policy", "/docs/assets/docs.js"],
+    [
+        "/openapi/v1.json",
+        "/openapi/v2.json",
+        "/docs/v1",
+        "/docs/policy",
+        "/docs/reasons",
+        "/docs/assets/docs.js",
+    ],
 )
 async def test_a_page_has_a_head(edge: RunningEdge, path: str) -> None:
     answer, text = await edge.get(path)

@@ -45,7 +45,7 @@ def test_each_method_reaches_its_own_rpc(edge: Edge) -> None:
         ("GET", "/v1/users/me"),
         ("GET", f"/v1/users/{ID}"),
         ("POST", f"/v1/api-keys/{ID}:rotate"),
-        ("DELETE", f"/v1/api-keys/{ID}"),
+        ("POST", f"/v1/api-keys/{ID}:revoke"),
     ):
         assert edge.rest(method, path).status == 200
 

@@ -88,7 +88,8 @@ class ApiKeyServiceServicer:
 
     def CreateApiKey(self, request, context):
         """Makes a key, shown this once. It may do no more than whoever makes it. Fails with
-        SCOPE_NOT_HELD, BOUNDS_EXCEEDED, WORKSPACE_NOT_FOUND, PLAN_LIMIT_REACHED, EXPIRE_TIME_PASSED.
+        SCOPE_NOT_HELD, BOUNDS_EXCEEDED, KEY_OF_ANOTHER_WORKSPACE, WORKSPACE_NOT_FOUND,
+        PLAN_LIMIT_REACHED, EXPIRE_TIME_PASSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -96,7 +97,7 @@ class ApiKeyServiceServicer:
 
     def UpdateApiKey(self, request, context):
         """Changes what is set; counts within a second. Fails with API_KEY_NOT_FOUND, API_KEY_RETIRED,
-        SCOPE_NOT_HELD, BOUNDS_EXCEEDED, ETAG_MISMATCH, EXPIRE_TIME_PASSED.
+        SCOPE_NOT_HELD, BOUNDS_EXCEEDED, KEY_OF_ANOTHER_WORKSPACE, ETAG_MISMATCH, EXPIRE_TIME_PASSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -105,14 +106,15 @@ class ApiKeyServiceServicer:
     def RotateApiKey(self, request, context):
         """Makes a key that takes the place of another, with the same scopes and networks. The old one
         works for as long as the overlap says. Fails with API_KEY_NOT_FOUND, API_KEY_RETIRED,
-        SCOPE_NOT_HELD, BOUNDS_EXCEEDED.
+        SCOPE_NOT_HELD, BOUNDS_EXCEEDED, KEY_OF_ANOTHER_WORKSPACE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RevokeApiKey(self, request, context):
-        """Revokes a key, everywhere within a second and for good. Fails with API_KEY_NOT_FOUND.
+        """Revokes a key, everywhere within a second and for good; its record stays. Fails with
+        API_KEY_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

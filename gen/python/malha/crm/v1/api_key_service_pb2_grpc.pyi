@@ -23,19 +23,22 @@ class ApiKeyServiceStub:
     """Returns one key's record. Fails with API_KEY_NOT_FOUND."""
     CreateApiKey: _aio.UnaryUnaryMultiCallable[_api_key_service_pb2.CreateApiKeyRequest, _api_key_service_pb2.NewApiKey]
     """Makes a key, shown this once. It may do no more than whoever makes it. Fails with
-    SCOPE_NOT_HELD, BOUNDS_EXCEEDED, WORKSPACE_NOT_FOUND, PLAN_LIMIT_REACHED, EXPIRE_TIME_PASSED.
+    SCOPE_NOT_HELD, BOUNDS_EXCEEDED, KEY_OF_ANOTHER_WORKSPACE, WORKSPACE_NOT_FOUND,
+    PLAN_LIMIT_REACHED, EXPIRE_TIME_PASSED.
     """
     UpdateApiKey: _aio.UnaryUnaryMultiCallable[_api_key_service_pb2.UpdateApiKeyRequest, _api_key_pb2.ApiKey]
     """Changes what is set; counts within a second. Fails with API_KEY_NOT_FOUND, API_KEY_RETIRED,
-    SCOPE_NOT_HELD, BOUNDS_EXCEEDED, ETAG_MISMATCH, EXPIRE_TIME_PASSED.
+    SCOPE_NOT_HELD, BOUNDS_EXCEEDED, KEY_OF_ANOTHER_WORKSPACE, ETAG_MISMATCH, EXPIRE_TIME_PASSED.
     """
     RotateApiKey: _aio.UnaryUnaryMultiCallable[_api_key_service_pb2.RotateApiKeyRequest, _api_key_service_pb2.NewApiKey]
     """Makes a key that takes the place of another, with the same scopes and networks. The old one
     works for as long as the overlap says. Fails with API_KEY_NOT_FOUND, API_KEY_RETIRED,
-    SCOPE_NOT_HELD, BOUNDS_EXCEEDED.
+    SCOPE_NOT_HELD, BOUNDS_EXCEEDED, KEY_OF_ANOTHER_WORKSPACE.
     """
     RevokeApiKey: _aio.UnaryUnaryMultiCallable[_api_key_service_pb2.RevokeApiKeyRequest, _api_key_pb2.ApiKey]
-    """Revokes a key, everywhere within a second and for good. Fails with API_KEY_NOT_FOUND."""
+    """Revokes a key, everywhere within a second and for good; its record stays. Fails with
+    API_KEY_NOT_FOUND.
+    """
 
 class ApiKeyServiceServicer(metaclass=_abc_1.ABCMeta):
     """The keys of partners' systems."""
@@ -63,7 +66,8 @@ class ApiKeyServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_api_key_service_pb2.CreateApiKeyRequest, _abc.Awaitable[_api_key_service_pb2.NewApiKey]],
     ) -> _abc.Awaitable[_api_key_service_pb2.NewApiKey]:
         """Makes a key, shown this once. It may do no more than whoever makes it. Fails with
-        SCOPE_NOT_HELD, BOUNDS_EXCEEDED, WORKSPACE_NOT_FOUND, PLAN_LIMIT_REACHED, EXPIRE_TIME_PASSED.
+        SCOPE_NOT_HELD, BOUNDS_EXCEEDED, KEY_OF_ANOTHER_WORKSPACE, WORKSPACE_NOT_FOUND,
+        PLAN_LIMIT_REACHED, EXPIRE_TIME_PASSED.
         """
 
     @_abc_1.abstractmethod
@@ -73,7 +77,7 @@ class ApiKeyServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_api_key_service_pb2.UpdateApiKeyRequest, _abc.Awaitable[_api_key_pb2.ApiKey]],
     ) -> _abc.Awaitable[_api_key_pb2.ApiKey]:
         """Changes what is set; counts within a second. Fails with API_KEY_NOT_FOUND, API_KEY_RETIRED,
-        SCOPE_NOT_HELD, BOUNDS_EXCEEDED, ETAG_MISMATCH, EXPIRE_TIME_PASSED.
+        SCOPE_NOT_HELD, BOUNDS_EXCEEDED, KEY_OF_ANOTHER_WORKSPACE, ETAG_MISMATCH, EXPIRE_TIME_PASSED.
         """
 
     @_abc_1.abstractmethod
@@ -84,7 +88,7 @@ class ApiKeyServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_api_key_service_pb2.NewApiKey]:
         """Makes a key that takes the place of another, with the same scopes and networks. The old one
         works for as long as the overlap says. Fails with API_KEY_NOT_FOUND, API_KEY_RETIRED,
-        SCOPE_NOT_HELD, BOUNDS_EXCEEDED.
+        SCOPE_NOT_HELD, BOUNDS_EXCEEDED, KEY_OF_ANOTHER_WORKSPACE.
         """
 
     @_abc_1.abstractmethod
@@ -93,6 +97,8 @@ class ApiKeyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _api_key_service_pb2.RevokeApiKeyRequest,
         context: _aio.ServicerContext[_api_key_service_pb2.RevokeApiKeyRequest, _abc.Awaitable[_api_key_pb2.ApiKey]],
     ) -> _abc.Awaitable[_api_key_pb2.ApiKey]:
-        """Revokes a key, everywhere within a second and for good. Fails with API_KEY_NOT_FOUND."""
+        """Revokes a key, everywhere within a second and for good; its record stays. Fails with
+        API_KEY_NOT_FOUND.
+        """
 
 def add_ApiKeyServiceServicer_to_server(servicer: ApiKeyServiceServicer, server: _aio.Server) -> None: ...

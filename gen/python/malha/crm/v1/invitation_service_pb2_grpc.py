@@ -74,7 +74,8 @@ class InvitationServiceServicer:
     def CreateInvitation(self, request, context):
         """Invites somebody by e-mail. Inviting the same address again replaces the invitation. Only an
         owner invites owners. Fails with EMAIL_ALREADY_REGISTERED, OWNERS_ONLY, PLAN_LIMIT_REACHED,
-        WORKSPACE_NOT_FOUND, INVITED_TOO_OFTEN.
+        WORKSPACE_NOT_FOUND, ADDRESS_INVALID, INVITED_TOO_OFTEN, INVITATIONS_USED_UP; an API key also
+        with SCOPE_NOT_HELD, BOUNDED_KEY_GIVES_NO_ROLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -24,7 +24,8 @@ class InvitationServiceStub:
     CreateInvitation: _aio.UnaryUnaryMultiCallable[_invitation_service_pb2.CreateInvitationRequest, _invitation_pb2.Invitation]
     """Invites somebody by e-mail. Inviting the same address again replaces the invitation. Only an
     owner invites owners. Fails with EMAIL_ALREADY_REGISTERED, OWNERS_ONLY, PLAN_LIMIT_REACHED,
-    WORKSPACE_NOT_FOUND, INVITED_TOO_OFTEN.
+    WORKSPACE_NOT_FOUND, ADDRESS_INVALID, INVITED_TOO_OFTEN, INVITATIONS_USED_UP; an API key also
+    with SCOPE_NOT_HELD, BOUNDED_KEY_GIVES_NO_ROLE.
     """
     DeleteInvitation: _aio.UnaryUnaryMultiCallable[_invitation_service_pb2.DeleteInvitationRequest, _empty_pb2.Empty]
     """Takes an invitation back. Fails with INVITATION_NOT_FOUND."""
@@ -52,7 +53,8 @@ class InvitationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_invitation_pb2.Invitation]:
         """Invites somebody by e-mail. Inviting the same address again replaces the invitation. Only an
         owner invites owners. Fails with EMAIL_ALREADY_REGISTERED, OWNERS_ONLY, PLAN_LIMIT_REACHED,
-        WORKSPACE_NOT_FOUND, INVITED_TOO_OFTEN.
+        WORKSPACE_NOT_FOUND, ADDRESS_INVALID, INVITED_TOO_OFTEN, INVITATIONS_USED_UP; an API key also
+        with SCOPE_NOT_HELD, BOUNDED_KEY_GIVES_NO_ROLE.
         """
 
     @_abc_1.abstractmethod

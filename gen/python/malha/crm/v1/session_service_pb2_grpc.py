@@ -79,8 +79,9 @@ class SessionServiceServicer:
 
     def RefreshSession(self, request, context):
         """Trades a refresh token for a new pair of tokens. A refresh token works once: shown again, it
-        ends the session, since one of the two who showed it has stolen it. Fails with
-        REFRESH_TOKEN_INVALID, WORKSPACE_NOT_FOUND.
+        ends the session, since one of the two who showed it has stolen it. Only within ten seconds,
+        and while the new pair is not used, it gives the same pair again: an answer may be lost. Fails
+        with REFRESH_TOKEN_INVALID, WORKSPACE_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

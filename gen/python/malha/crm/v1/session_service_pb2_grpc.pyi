@@ -25,8 +25,9 @@ class SessionServiceStub:
     """
     RefreshSession: _aio.UnaryUnaryMultiCallable[_session_service_pb2.RefreshSessionRequest, _session_pb2.Session]
     """Trades a refresh token for a new pair of tokens. A refresh token works once: shown again, it
-    ends the session, since one of the two who showed it has stolen it. Fails with
-    REFRESH_TOKEN_INVALID, WORKSPACE_NOT_FOUND.
+    ends the session, since one of the two who showed it has stolen it. Only within ten seconds,
+    and while the new pair is not used, it gives the same pair again: an answer may be lost. Fails
+    with REFRESH_TOKEN_INVALID, WORKSPACE_NOT_FOUND.
     """
     ListSessions: _aio.UnaryUnaryMultiCallable[_session_service_pb2.ListSessionsRequest, _session_service_pb2.ListSessionsResponse]
     """Lists the signed-in person's sessions, newest first."""
@@ -56,8 +57,9 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_session_service_pb2.RefreshSessionRequest, _abc.Awaitable[_session_pb2.Session]],
     ) -> _abc.Awaitable[_session_pb2.Session]:
         """Trades a refresh token for a new pair of tokens. A refresh token works once: shown again, it
-        ends the session, since one of the two who showed it has stolen it. Fails with
-        REFRESH_TOKEN_INVALID, WORKSPACE_NOT_FOUND.
+        ends the session, since one of the two who showed it has stolen it. Only within ten seconds,
+        and while the new pair is not used, it gives the same pair again: an answer may be lost. Fails
+        with REFRESH_TOKEN_INVALID, WORKSPACE_NOT_FOUND.
         """
 
     @_abc_1.abstractmethod

@@ -92,7 +92,7 @@ class UserServiceServicer:
     def UpdateUser(self, request, context):
         """Changes what is set: name, role, first workspace. A new role counts within a second. Only an
         owner makes owners or changes them. Fails with USER_NOT_FOUND, WORKSPACE_NOT_FOUND, OWNERS_ONLY,
-        LAST_OWNER, ETAG_MISMATCH.
+        LAST_OWNER, ETAG_MISMATCH; an API key also with SCOPE_NOT_HELD, BOUNDED_KEY_GIVES_NO_ROLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

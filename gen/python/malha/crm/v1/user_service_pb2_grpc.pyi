@@ -27,7 +27,7 @@ class UserServiceStub:
     UpdateUser: _aio.UnaryUnaryMultiCallable[_user_service_pb2.UpdateUserRequest, _user_pb2.User]
     """Changes what is set: name, role, first workspace. A new role counts within a second. Only an
     owner makes owners or changes them. Fails with USER_NOT_FOUND, WORKSPACE_NOT_FOUND, OWNERS_ONLY,
-    LAST_OWNER, ETAG_MISMATCH.
+    LAST_OWNER, ETAG_MISMATCH; an API key also with SCOPE_NOT_HELD, BOUNDED_KEY_GIVES_NO_ROLE.
     """
     DeleteUser: _aio.UnaryUnaryMultiCallable[_user_service_pb2.DeleteUserRequest, _empty_pb2.Empty]
     """Removes a person and ends their sessions within a second. Fails with USER_NOT_FOUND,
@@ -69,7 +69,7 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_user_pb2.User]:
         """Changes what is set: name, role, first workspace. A new role counts within a second. Only an
         owner makes owners or changes them. Fails with USER_NOT_FOUND, WORKSPACE_NOT_FOUND, OWNERS_ONLY,
-        LAST_OWNER, ETAG_MISMATCH.
+        LAST_OWNER, ETAG_MISMATCH; an API key also with SCOPE_NOT_HELD, BOUNDED_KEY_GIVES_NO_ROLE.
         """
 
     @_abc_1.abstractmethod

@@ -94,7 +94,7 @@ class DocumentServiceServicer:
 
     def CreateDocument(self, request, context):
         """Adds a plain text. It is cut into passages and indexed in the background.
-        Fails with ASSISTANT_NOT_FOUND, PLAN_LIMIT_REACHED.
+        Fails with ASSISTANT_NOT_FOUND, PLAN_LIMIT_REACHED, DOCUMENT_BLANK.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -109,7 +109,8 @@ class DocumentServiceServicer:
 
     def UpdateDocument(self, request, context):
         """Changes what is set. A new text is indexed in the background; until it is ready, answers use
-        the one before. Fails with DOCUMENT_NOT_FOUND, ETAG_MISMATCH, PLAN_LIMIT_REACHED.
+        the one before. Fails with DOCUMENT_NOT_FOUND, ETAG_MISMATCH, PLAN_LIMIT_REACHED,
+        DOCUMENT_BLANK.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

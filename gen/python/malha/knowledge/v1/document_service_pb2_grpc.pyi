@@ -24,13 +24,14 @@ class DocumentServiceStub:
     """Returns one document. Fails with DOCUMENT_NOT_FOUND."""
     CreateDocument: _aio.UnaryUnaryMultiCallable[_document_service_pb2.CreateDocumentRequest, _document_pb2.Document]
     """Adds a plain text. It is cut into passages and indexed in the background.
-    Fails with ASSISTANT_NOT_FOUND, PLAN_LIMIT_REACHED.
+    Fails with ASSISTANT_NOT_FOUND, PLAN_LIMIT_REACHED, DOCUMENT_BLANK.
     """
     GetDocumentText: _aio.UnaryUnaryMultiCallable[_document_service_pb2.GetDocumentTextRequest, _document_service_pb2.DocumentText]
     """Returns a document's text. Fails with DOCUMENT_NOT_FOUND."""
     UpdateDocument: _aio.UnaryUnaryMultiCallable[_document_service_pb2.UpdateDocumentRequest, _document_pb2.Document]
     """Changes what is set. A new text is indexed in the background; until it is ready, answers use
-    the one before. Fails with DOCUMENT_NOT_FOUND, ETAG_MISMATCH, PLAN_LIMIT_REACHED.
+    the one before. Fails with DOCUMENT_NOT_FOUND, ETAG_MISMATCH, PLAN_LIMIT_REACHED,
+    DOCUMENT_BLANK.
     """
     DeleteDocument: _aio.UnaryUnaryMultiCallable[_document_service_pb2.DeleteDocumentRequest, _empty_pb2.Empty]
     """Deletes a document and its passages. Fails with DOCUMENT_NOT_FOUND."""
@@ -63,7 +64,7 @@ class DocumentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_document_service_pb2.CreateDocumentRequest, _abc.Awaitable[_document_pb2.Document]],
     ) -> _abc.Awaitable[_document_pb2.Document]:
         """Adds a plain text. It is cut into passages and indexed in the background.
-        Fails with ASSISTANT_NOT_FOUND, PLAN_LIMIT_REACHED.
+        Fails with ASSISTANT_NOT_FOUND, PLAN_LIMIT_REACHED, DOCUMENT_BLANK.
         """
 
     @_abc_1.abstractmethod
@@ -81,7 +82,8 @@ class DocumentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_document_service_pb2.UpdateDocumentRequest, _abc.Awaitable[_document_pb2.Document]],
     ) -> _abc.Awaitable[_document_pb2.Document]:
         """Changes what is set. A new text is indexed in the background; until it is ready, answers use
-        the one before. Fails with DOCUMENT_NOT_FOUND, ETAG_MISMATCH, PLAN_LIMIT_REACHED.
+        the one before. Fails with DOCUMENT_NOT_FOUND, ETAG_MISMATCH, PLAN_LIMIT_REACHED,
+        DOCUMENT_BLANK.
         """
 
     @_abc_1.abstractmethod

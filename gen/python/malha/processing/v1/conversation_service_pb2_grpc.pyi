@@ -26,7 +26,12 @@ class ConversationServiceStub:
     the assistant. Fails with CONVERSATION_NOT_FOUND, ETAG_MISMATCH, ASSISTANT_MISSING.
     """
     ListMessages: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.ListMessagesRequest, _conversation_service_pb2.ListMessagesResponse]
-    """Lists a conversation's messages. Fails with CONVERSATION_NOT_FOUND."""
+    """Lists a conversation's messages in the order of their receipt, which is that of their ids; their
+    create_time may differ from it a little. Fails with CONVERSATION_NOT_FOUND.
+    A message's create_time is set before it can be read, so it may appear some seconds after
+    messages with a later one. Who polls with `since` asks again from a minute before the last poll
+    and drops, by id, what they already have.
+    """
     GetMessage: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.GetMessageRequest, _conversation_pb2.ConversationMessage]
     """Returns one message. Fails with MESSAGE_NOT_FOUND."""
     SendMessage: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.SendMessageRequest, _conversation_pb2.ConversationMessage]
@@ -78,7 +83,12 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_service_pb2.ListMessagesRequest,
         context: _aio.ServicerContext[_conversation_service_pb2.ListMessagesRequest, _abc.Awaitable[_conversation_service_pb2.ListMessagesResponse]],
     ) -> _abc.Awaitable[_conversation_service_pb2.ListMessagesResponse]:
-        """Lists a conversation's messages. Fails with CONVERSATION_NOT_FOUND."""
+        """Lists a conversation's messages in the order of their receipt, which is that of their ids; their
+        create_time may differ from it a little. Fails with CONVERSATION_NOT_FOUND.
+        A message's create_time is set before it can be read, so it may appear some seconds after
+        messages with a later one. Who polls with `since` asks again from a minute before the last poll
+        and drops, by id, what they already have.
+        """
 
     @_abc_1.abstractmethod
     def GetMessage(

@@ -96,7 +96,11 @@ class ConversationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListMessages(self, request, context):
-        """Lists a conversation's messages. Fails with CONVERSATION_NOT_FOUND.
+        """Lists a conversation's messages in the order of their receipt, which is that of their ids; their
+        create_time may differ from it a little. Fails with CONVERSATION_NOT_FOUND.
+        A message's create_time is set before it can be read, so it may appear some seconds after
+        messages with a later one. Who polls with `since` asks again from a minute before the last poll
+        and drops, by id, what they already have.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
