@@ -46,6 +46,7 @@ def reasons() -> str:
         (kind.reason, _HTTP[kind.code], " ".join((kind.__doc__ or "").split()))
         for kind in _kinds(AppError)
         if kind.code in _HTTP
+        and kind.__module__.startswith("services.")
         and not kind.__module__.startswith(_INSIDE)
         # The bases themselves are never raised.
         and kind.__bases__ != (AppError,)

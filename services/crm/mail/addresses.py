@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from email.errors import MessageError
 from email.headerregistry import Address
 
-from services.kit.errors import InvalidArgument
+from services.kit.errors import FailedPrecondition
 
 
-class AddressInvalid(InvalidArgument):
+class AddressInvalid(FailedPrecondition):
     """No e-mail can reach the address in {field}."""
 
     def __init__(self, *, field: str) -> None:

@@ -238,7 +238,7 @@ def test_only_what_is_harmless_to_repeat_is_repeated(edge: Edge) -> None:
     assert edge.rest("POST", "/v1/assistants", {"name": "Ana"}).status == 503
 
     names = [call.method.rpartition("/")[2] for call in edge.upstream.calls]
-    assert names == ["GetAssistant"] * 4 + ["UpdateAssistant"] * 4 + ["CreateAssistant"]
+    assert names == ["GetAssistant"] * 4 + ["UpdateAssistant", "CreateAssistant"]
 
 
 def test_a_service_that_is_gone_is_503_and_back_at_once(edge: Edge) -> None:
