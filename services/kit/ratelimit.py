@@ -134,9 +134,8 @@ class RateLimiter:
             try:
                 leasing = self._leasing.get(key)
                 if leasing is None:
-                    leasing = asyncio.create_task(self._lease(key, per_minute, lease))
+                    leasing = asyncio.create_task(self._lease_alone(key, per_minute, lease))
                     self._leasing[key] = leasing
-                    leasing.add_done_callback(lambda _: self._leasing.pop(key, None))
                 await asyncio.shield(leasing)
             finally:
                 self._waiting[key] -= 1
@@ -153,6 +152,16 @@ class RateLimiter:
         except (RedisError, OSError):
             return 0
         return min(int(used or 0), per_minute)
+
+    async def _lease_alone(
+        self, key: tuple[str, str], per_minute: int, last: _Lease | None
+    ) -> None:
+        try:
+            await self._lease(key, per_minute, last)
+        finally:
+            # Here, and not once the task is done: whoever found it done, and its lease used up,
+            # would wait for it without waiting, and go round for ever.
+            del self._leasing[key]
 
     async def _lease(self, key: tuple[str, str], per_minute: int, last: _Lease | None) -> None:
         now = time.monotonic()

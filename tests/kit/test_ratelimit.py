@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import redis.asyncio as redis
@@ -279,3 +280,36 @@ def _count(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 async def _counted(valkey: redis.Redis, tenant_id: str) -> int:
     return int(await valkey.get(f"rate_limit:{tenant_id}:requests") or 0)
+
+
+async def test_who_comes_as_a_lease_has_just_been_made_and_used_waits_for_the_next(
+    valkey: redis.Redis, tenant: TestTenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once, they asked a finished lease again and again without giving way to anybody."""
+    limiter = RateLimiter(valkey)
+    asked = 0
+    came: list[asyncio.Task[Window]] = []
+
+    async def spend(*_: object) -> Window:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            # In line before whoever is told that the lease is there.
+            came.extend(
+                asyncio.create_task(limiter.admit(tenant.id, "requests", 100)) for _ in range(3)
+            )
+        return Window(1, 100, 50, 60.0)
+
+    looked = 0
+
+    def monotonic() -> float:
+        nonlocal looked
+        looked += 1
+        assert looked < 1000, "it goes round and round"
+        return 0.0
+
+    monkeypatch.setattr(limiter, "spend", spend)
+    monkeypatch.setattr("services.kit.ratelimit.time", SimpleNamespace(monotonic=monotonic))
+    first = await limiter.admit(tenant.id, "requests", 100)
+    assert {window.granted for window in (first, *await asyncio.gather(*came))} == {1}
+    assert asked == 4
