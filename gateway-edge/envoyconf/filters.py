@@ -39,7 +39,7 @@ from envoyconf.values import MIB, seconds, uint, wrap
 
 BUFFER = "envoy.filters.http.buffer"
 CHECK = "envoy.filters.http.ext_authz"
-REWRITE = "envoy.filters.http.lua"
+ANSWERS = "envoy.filters.http.lua"
 TRANSCODER = "envoy.filters.http.grpc_json_transcoder"
 HEADERS = "envoy.filters.http.header_mutation"
 ROUTER = "envoy.filters.http.router"
@@ -48,7 +48,7 @@ MAX_BODY = 1 * MIB
 MAX_WEBHOOK_BODY = 4 * MIB
 MAX_ANSWER = 16 * MIB
 
-REFUSALS_SCRIPT = Path(__file__).with_name("refusals.lua")
+ANSWERS_SCRIPT = Path(__file__).with_name("answers.lua")
 
 ORIGINAL_PATH = "x-envoy-original-path"
 """Set by the transcoder: the path as the client wrote it."""
@@ -96,7 +96,7 @@ def rest_filters(services: list[str], descriptors: bytes) -> list[hcm.HttpFilter
         # First in the list is last for answers: it sees what the transcoder made of them.
         _filter(HEADERS, _header_hygiene()),
         _filter(BUFFER, Buffer(max_request_bytes=uint(MAX_BODY))),
-        _plain_refusals(),
+        _answers(),
         _check(),
         _filter(TRANSCODER, _transcoder(services, descriptors)),
         router(),
@@ -125,9 +125,9 @@ def check_bodies() -> Any:
     return wrap(FilterConfig(config=wrap(ExtAuthzPerRoute(check_settings=CheckSettings()))))
 
 
-def name_the_field() -> Any:
-    """Has the transcoder's own refusals rewritten on a route."""
-    return wrap(FilterConfig(config=wrap(LuaPerRoute(name="refusals"))))
+def finish_answers() -> Any:
+    """Has what the transcoder made of a route's answers finished (answers.lua)."""
+    return wrap(FilterConfig(config=wrap(LuaPerRoute(name="answers"))))
 
 
 def strip_spoofable_headers(*, grpc: bool) -> TypedExtensionConfig:
@@ -231,12 +231,12 @@ def _check() -> hcm.HttpFilter:
     return hcm.HttpFilter(name=CHECK, typed_config=wrap(check), disabled=True)
 
 
-def _plain_refusals() -> hcm.HttpFilter:
-    script = DataSource(inline_string=REFUSALS_SCRIPT.read_text())
-    # By name for the route that switches it on; and as the default, since the transcoder may have
-    # changed the route by the time it refuses.
-    lua = Lua(default_source_code=script, source_codes={"refusals": script})
-    return hcm.HttpFilter(name=REWRITE, typed_config=wrap(lua), disabled=True)
+def _answers() -> hcm.HttpFilter:
+    script = DataSource(inline_string=ANSWERS_SCRIPT.read_text())
+    # By name for the route that switches it on; and as the default, since the transcoder has
+    # changed the route by the time there is an answer.
+    lua = Lua(default_source_code=script, source_codes={"answers": script})
+    return hcm.HttpFilter(name=ANSWERS, typed_config=wrap(lua), disabled=True)
 
 
 def _names(*names: str) -> ListStringMatcher:

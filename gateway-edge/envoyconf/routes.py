@@ -21,13 +21,13 @@ from envoy.type.matcher.v3.string_pb2 import StringMatcher
 from envoyconf import refusals
 from envoyconf.contracts import RPC, Deprecation
 from envoyconf.filters import (
+    ANSWERS,
     BUFFER,
     CHECK,
     ORIGINAL_PATH,
-    REWRITE,
     TRANSCODER,
     check_bodies,
-    name_the_field,
+    finish_answers,
     set_header,
     webhook_buffer,
 )
@@ -135,34 +135,25 @@ def _version(version: str, rpcs: list[RPC]) -> Iterator[Route]:
         name = f"{version}-{method.lower()}"
         if method in WITH_BODY:
             yield from refusals.not_json(name, refusals.paths(taking, method))
-        yield from _before_transcoding(name, refusals.paths(taking, method), method)
+        yield _before_transcoding(name, refusals.paths(taking, method), method)
     yield from refusals.other_methods(version, templates)
     yield refusals.unknown(version)
 
 
-def _before_transcoding(name: str, match: RouteMatch, method: str) -> Iterator[Route]:
+def _before_transcoding(name: str, match: RouteMatch, method: str) -> Route:
     # The transcoder changes the path, and with it the route: what it does not change gets this
     # answer, for instance a gRPC request.
-    plain = Route(
+    route = Route(
         name=name,
         match=match,
         direct_response=DirectResponseAction(
             status=refusals.NO_ROUTE, body=DataSource(inline_string="-")
         ),
     )
-    # A path alone has nothing that the transcoder could refuse, so most reads cost nothing.
-    refusable = Route()
-    refusable.CopyFrom(plain)
-    refusable.name = f"{name}-refusable"
-    refusable.typed_per_filter_config[REWRITE].CopyFrom(name_the_field())
+    route.typed_per_filter_config[ANSWERS].CopyFrom(finish_answers())
     if method in WITH_BODY:
-        refusable.typed_per_filter_config[CHECK].CopyFrom(check_bodies())
-        yield refusable
-        return
-    refusable.match.headers.append(
-        HeaderMatcher(name=":path", string_match=StringMatcher(contains="?"))
-    )
-    yield from (refusable, plain)
+        route.typed_per_filter_config[CHECK].CopyFrom(check_bodies())
+    return route
 
 
 def _webhooks() -> Route:

@@ -93,8 +93,9 @@ class Accesses(Generic[T]):
         """What is known of a credential, or what `ask` says. Raises what `ask` raises."""
         digest = hashlib.sha256(credential.encode()).digest()
         answer = self._answers.get(digest)
-        if answer is not None and self._counts(
-            answer, _STALE_SECONDS if _within(self._unanswered, digest) else _FRESH_SECONDS
+        if answer is not None and (
+            self._counts(answer, _FRESH_SECONDS)
+            or (_within(self._unanswered, digest) and self._counts(answer, _STALE_SECONDS))
         ):
             return answer.value
         if answer is None and _within(self._refused, digest):

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -265,8 +266,11 @@ class Database:
 
         Raises DatabaseUnavailable, TextNotStorable.
         """
-        with self._translated(readonly=True):
+        try:
             return await self._readers.fetch(query, _uuid(tenant_id), args)
+        except Exception as error:
+            self._translate(error, readonly=True)
+            raise
 
     async def check(self) -> None:
         """Raise DatabaseUnavailable unless the database answers within a second."""
@@ -280,20 +284,27 @@ class Database:
     def _translated(self, readonly: bool) -> Iterator[None]:
         try:
             yield
-        except AppError:
-            raise
-        except _CONFLICT as error:
-            raise TransactionConflict from error
-        except asyncpg.CharacterNotInRepertoireError as error:
-            raise TextNotStorable from error
         except Exception as error:
-            if self._is_away(error, readonly):
-                log.warning("database unavailable", error=type(error).__name__)
-                raise DatabaseUnavailable from error
-            if isinstance(error, asyncpg.PostgresError):
-                # It quotes the row, with whatever a customer wrote, and errors reach the log.
-                error.detail = None
+            self._translate(error, readonly)
             raise
+
+    def _translate(self, error: Exception, readonly: bool) -> None:
+        """Raise what an error of the driver means to a caller; return if it is to go on as it is.
+
+        Not within the context manager, which costs a read more than it is worth.
+        """
+        if isinstance(error, AppError):
+            return
+        if isinstance(error, _CONFLICT):
+            raise TransactionConflict from error
+        if isinstance(error, asyncpg.CharacterNotInRepertoireError):
+            raise TextNotStorable from error
+        if self._is_away(error, readonly):
+            log.warning("database unavailable", error=type(error).__name__)
+            raise DatabaseUnavailable from error
+        if isinstance(error, asyncpg.PostgresError):
+            # It quotes the row, with whatever a customer wrote, and errors reach the log.
+            error.detail = None
 
     def _is_away(self, error: Exception, readonly: bool) -> bool:
         """Whether the server is at fault, not our statement."""
@@ -357,6 +368,7 @@ async def _rollback(connection: Any) -> None:
         raise
 
 
+@lru_cache(maxsize=4096)
 def _uuid(text: str) -> str:
     return str(UUID(text))
 

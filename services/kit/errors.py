@@ -37,8 +37,16 @@ class AppError(Exception):
     def __init__(self, *, retry_after: float | None = None, **metadata: object) -> None:
         self.metadata = {name: str(value) for name, value in metadata.items()}
         self.retry_after = retry_after
-        self.message = self._template.format(**self.metadata)
-        super().__init__(self.message)
+        self._said = ""
+        super().__init__()
+
+    @property
+    def message(self) -> str:
+        """The docstring with its {metadata}. Not made before somebody asks: few are raised."""
+        return self._said or self._template.format(**self.metadata)
+
+    def __str__(self) -> str:
+        return self.message
 
     def violations(self) -> Iterable[tuple[str, str]]:
         """Fields at fault and what was expected of them."""
@@ -210,9 +218,8 @@ def status(
 def from_rpc_error(error: grpc.aio.AioRpcError) -> AppError:
     """A peer's refusal as an error of ours, with the peer's own reason kept."""
     made = _BY_CODE.get(error.code(), Unavailable)()
-    made.message = error.details() or made.message
+    made._said = error.details() or ""
     made.reason = f"PEER_{error.code().name}"
-    made.args = (made.message,)
     for name, value in error.trailing_metadata() or ():
         if name == "grpc-status-details-bin" and isinstance(value, bytes):
             _adopt_details(made, status_pb2.Status.FromString(value))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import redis.asyncio as redis
 from cachetools import LRUCache
@@ -53,8 +54,7 @@ _LEASE_SECONDS = 0.1
 _MOST_LEASES = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """What is left of a limit."""
 
     granted: int

@@ -53,7 +53,7 @@ async def test_no_request_over_the_limit_passes(
 
     async def ask(stub: AssistantServiceStub) -> str:
         call = stub.ListAssistants(ListAssistantsRequest(), metadata=(("x-api-key", key),))
-        headers = dict(await call.initial_metadata())
+        headers = dict(await call.trailing_metadata())
         assert headers["ratelimit-limit"] == str(limit)
         assert 0 <= int(headers["ratelimit-remaining"]) <= limit
         try:

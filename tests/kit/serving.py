@@ -108,7 +108,7 @@ async def ask(
     except grpc.aio.AioRpcError as error:
         answer.error = error
         answer.details = _details(error)
-    answer.headers = {name: str(value) for name, value in await rpc.initial_metadata() or ()}
+    answer.headers = {name: str(value) for name, value in await rpc.trailing_metadata() or ()}
     return answer
 
 

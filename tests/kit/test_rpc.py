@@ -18,6 +18,7 @@ from malha.assistants.v1.assistant_service_pb2 import (
     UpdateAssistantRequest,
 )
 from malha.crm.v1.tenant_pb2 import TENANT_STATUS_SUSPENDED
+from prometheus_client import REGISTRY
 
 from services.kit.auth import Authenticator, Signer
 from services.kit.call import Call
@@ -29,6 +30,7 @@ from services.kit.rpc import BindError, Pipeline
 from services.kit.wiring import MissingDependency
 from tests.kit.serving import SERVICE, Answer, Stub, ask, context, serving, wiring
 from tests.kit.test_auth import KEYS, PUBLIC, Directory, user_token
+from tests.outside import until
 
 
 class ThingNotFound(NotFound):
@@ -259,6 +261,21 @@ async def test_without_crm_a_call_may_be_tried_again(stub: Stub, directory: Dire
 async def test_a_deadline_ends_a_call(stub: Stub) -> None:
     answer = await _get(stub, 3, timeout=0.2)
     assert answer.code == "DEADLINE_EXCEEDED"
+
+
+async def test_a_call_that_nobody_waits_for_any_more_is_stopped_and_counted(stub: Stub) -> None:
+    ended = {"method": "AssistantService.GetAssistant", "code": "CANCELLED"}
+
+    def count() -> float:
+        return REGISTRY.get_sample_value("malha_rpc_seconds_count", ended) or 0.0
+
+    before = count()
+    await _get(stub, 3, timeout=0.2)
+
+    async def one_more() -> bool:
+        return count() == before + 1
+
+    await until(one_more, 5)
 
 
 # Versions.

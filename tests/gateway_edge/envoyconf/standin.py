@@ -98,12 +98,15 @@ class _Handler(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no typ
         )
 
 
-def fail(error: AppError) -> Answer:
-    """An answer that is a refusal, as the kit gives it."""
+def fail(error: AppError, **told: str) -> Answer:
+    """An answer that is a refusal, as the kit gives it, with what else is told; `_` for `-`."""
+    more = tuple((name.replace("_", "-"), value) for name, value in told.items())
 
     def abort(_: Message, context: grpc.ServicerContext) -> Message:
         request_id = str(dict(context.invocation_metadata())["x-request-id"])
-        context.abort_with_status(to_status(status_of(error, request_id)))
+        status = to_status(status_of(error, request_id))
+        context.set_trailing_metadata((*more, *status.trailing_metadata))
+        context.abort(status.code, status.details)
         raise AssertionError
 
     return abort

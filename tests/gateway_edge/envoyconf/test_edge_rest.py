@@ -5,7 +5,6 @@ import time
 
 import grpc
 import pytest
-from google.protobuf.message import Message
 from malha.assistants.v1 import assistant_pb2, assistant_service_pb2
 from malha.assistants.v2 import assistant_pb2 as assistants_v2
 from malha.ingestion.v1 import webhook_event_pb2
@@ -141,19 +140,16 @@ def test_headers_of_a_service_reach_the_caller_of_an_answer_and_of_a_refusal(edg
     }
 
     def answer(_: object, context: grpc.ServicerContext) -> assistant_pb2.Assistant:
-        context.send_initial_metadata(tuple(told.items()))
+        context.set_trailing_metadata(tuple(told.items()))
         return assistant_pb2.Assistant()
 
     edge.upstream.answers["AssistantService/GetAssistant"] = answer
     reply = edge.rest("GET", "/v1/assistants/7", headers={"x-correlation-id": "mine"})
     assert {name: reply.headers[name] for name in told} == told
 
-    def refuse(request: Message, context: grpc.ServicerContext) -> Message:
-        context.send_initial_metadata((("retry-after", "2"),))
-        fail(LimitReached(retry_after=2))(request, context)
-        raise AssertionError
-
-    edge.upstream.answers["AssistantService/GetAssistant"] = refuse
+    edge.upstream.answers["AssistantService/GetAssistant"] = fail(
+        LimitReached(retry_after=2), retry_after="2"
+    )
     reply = edge.rest("GET", "/v1/assistants/7")
     assert (reply.status, reply.headers["retry-after"]) == (429, "2")
     assert reply.detail("RetryInfo")["retryDelay"] == "2s"

@@ -1,3 +1,5 @@
+-- What becomes of an answer after the transcoder.
+--
 -- The transcoder's refusals name Protobuf types. A caller is told the field instead, in the body
 -- that services give for the same mistake.
 local STATUS = '{"code":3,"message":"The request has invalid fields: %s.","details":['
@@ -20,10 +22,7 @@ local function at_fault(said)
   return "request", "cannot be read"
 end
 
-function envoy_on_response(handle)
-  if handle:headers():get(":status") ~= "400" then
-    return
-  end
+local function name_the_field(handle)
   local body = handle:body()
   local text = body and body:getBytes(0, body:length()) or ""
   local said = text:match('"message":"The request is not valid%. (.*)"}')
@@ -36,4 +35,28 @@ function envoy_on_response(handle)
   local id = text:match('"requestId":"([%w-]*)"') or ""
   local length = body:setBytes(STATUS:format(field, field, field, description, id))
   handle:headers():replace("content-length", tostring(length))
+end
+
+-- A service tells limits and versions behind its reply, in the same frame as its status; telling
+-- them before it would cost a batch of gRPC's own. HTTP/1.1 callers read them in the headers.
+local function move_trailers(handle)
+  handle:body() -- Whoever waits for the whole answer has the headers still in hand.
+  local trailers = handle:trailers()
+  if not trailers then
+    return
+  end
+  local headers = handle:headers()
+  for name, value in pairs(trailers) do
+    if name:sub(1, 5) ~= "grpc-" then
+      headers:replace(name, value)
+    end
+  end
+end
+
+function envoy_on_response(handle)
+  if handle:headers():get(":status") == "400" then
+    name_the_field(handle)
+  else
+    move_trailers(handle)
+  end
 end
