@@ -1,17 +1,18 @@
-"""Times in requests: those that exist are read, the others name their field."""
+"""Times in requests are read, or name their field; times of rows are sent as they are."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
+from malha.assistants.v1.assistant_pb2 import Assistant
 from malha.processing.v1.conversation_service_pb2 import ListMessagesRequest
 
 from services.kit.errors import InvalidRequest
-from services.kit.times import time_of
+from services.kit.times import message_of, time_of, timestamp_of
 
 FIRST, LAST = -62135596800, 253402300799  # Of the years 1 to 9999, in seconds.
 
@@ -39,3 +40,24 @@ def test_what_no_calendar_has_names_the_field(seconds: int, nanos: int) -> None:
     with pytest.raises(InvalidRequest) as refused:
         time_of(request, "since")
     assert [name for name, _ in refused.value.violations()] == ["since"]
+
+
+rows_times = st.datetimes(
+    min_value=datetime(1, 1, 2),
+    max_value=datetime(9999, 12, 30),
+    timezones=st.sampled_from([UTC, timezone(timedelta(hours=-3)), timezone(timedelta(hours=14))]),
+)
+
+
+@given(time=rows_times)
+def test_a_time_is_sent_to_the_microsecond(time: datetime) -> None:
+    assert timestamp_of(time).ToDatetime(UTC) == time
+
+
+@given(time=rows_times, wait=st.timedeltas(timedelta(0), timedelta(days=365)))
+def test_a_row_becomes_the_message_that_protobuf_would_make(
+    time: datetime, wait: timedelta
+) -> None:
+    row = {"name": "Ana", "models": ["a", "b"], "create_time": time, "quiet_time": wait}
+    assert message_of(Assistant, row) == Assistant(**row)
+    assert message_of(Assistant, row | {"max_wait": None}, name="Bia").name == "Bia"

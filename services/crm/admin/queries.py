@@ -12,6 +12,7 @@ from services.crm.tenants.model import TenantNotFound, tenant_of
 from services.kit.call import Call
 from services.kit.pages import Page
 from services.kit.sql import load_sql
+from services.kit.times import message_of
 
 sql = load_sql(__package__, "admin.sql")
 
@@ -40,5 +41,5 @@ async def list_tenant_changes(
         rows = await tx.all(sql.list_changes, page.after, page.limit)
     shown, token = page.cut(rows, by="id")
     return ListTenantChangesResponse(
-        changes=[TenantChange(**row) for row in shown], next_page_token=token
+        changes=[message_of(TenantChange, row) for row in shown], next_page_token=token
     )

@@ -16,6 +16,7 @@ from services.kit.auth import Actor
 from services.kit.errors import FailedPrecondition, InvalidRequest, NotFound, PermissionDenied
 from services.kit.etags import with_etag
 from services.kit.networks import Networks
+from services.kit.times import message_of
 
 _Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -57,7 +58,7 @@ class ScopeNotHeld(PermissionDenied):
 
 def api_key_of(row: Mapping[str, Any]) -> ApiKey:
     """A key's record as everybody sees it. Using a key is no change of it: its etag stays."""
-    key = with_etag(ApiKey(**{**row, "last_use_time": None}))
+    key = with_etag(message_of(ApiKey, row, last_use_time=None))
     if (used := row["last_use_time"]) is not None:
         key.last_use_time.FromDatetime(used)
     return key

@@ -7,6 +7,7 @@ from services.kit.call import Call
 from services.kit.clock import Clock
 from services.kit.pages import Page
 from services.kit.sql import load_sql
+from services.kit.times import message_of
 
 sql = load_sql(__package__, "sessions.sql")
 
@@ -19,6 +20,9 @@ async def list_sessions(
     rows = await call.all(sql.list_sessions, call.actor.id, page.after, page.limit, clock.now())
     shown, next_page_token = page.cut(rows, by="id")
     return ListSessionsResponse(
-        sessions=[SessionInfo(**row, current=row["id"] == call.actor.session_id) for row in shown],
+        sessions=[
+            message_of(SessionInfo, row, current=row["id"] == call.actor.session_id)
+            for row in shown
+        ],
         next_page_token=next_page_token,
     )
