@@ -42,4 +42,4 @@ def costs(before: Mapping[str, float], after: Mapping[str, float], count: int) -
         for name, seconds in sorted(spent.items(), key=lambda item: -item[1])
         if seconds * 1000 / count >= 0.01
     ]
-    return f"{sum(spent.values()) * 1000 / count:.1f} ms of CPU each: {', '.join(shown)}"
+    return f"{sum(spent.values()) * 1000 / count:.2f} ms of CPU each: {', '.join(shown)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from datetime import UTC, datetime, timedelta
 
 import grpc
 import uvloop
@@ -15,14 +16,21 @@ from envoyconf.echo import echo_contract
 
 ANSWER = Assistant(
     id="01a203a0-a929-784b-b44f-8b6909fd15c2",
+    workspace_id="01a203a0-a929-7251-bf52-7edeb6e191f3",
     name="Aurora",
     instructions="Você atende os clientes da Loja Aurora. Responda em português. " * 3,
     language="pt-BR",
+    quiet_time=timedelta(seconds=3),
+    max_wait=timedelta(seconds=12),
+    version=1,
+    create_time=datetime(2026, 11, 22, 12, 30, 15, 155545, UTC),
+    update_time=datetime(2026, 11, 22, 12, 30, 15, 155545, UTC),
+    etag="56cafbb46888258d10af3d9f",
 )
 
 
 async def echo(_request: GetAssistantRequest, _context: object) -> Assistant:
-    """The same assistant for everybody, about as large as a real one."""
+    """The same assistant for everybody, with every field that a real one has."""
     return ANSWER
 
 

@@ -14,6 +14,7 @@ from tests.bench.load import Outcome, Plan
 from tests.outside import until
 
 CONNECTIONS = 32
+ROUNDS = 9
 FLOOD_CONNECTIONS = 4
 
 
@@ -30,15 +31,31 @@ async def measure(lab: Laboratory) -> AsyncIterator[Figure]:
     if (await world.get(read))["id"] != business.assistant_id:
         raise Invalid("the assistant that was read is another one")
     key = world.demo["api_key"]
-    echo = await _get(lab, f"/v1/echo/{business.assistant_id}", key)
-    before = cpu_seconds(lab.mesh)
-    real = await _get(lab, read, key)
-    spent = costs(before, cpu_seconds(lab.mesh), real.accepted)
-    _tell("a bare echo", echo)
-    _tell("GET /v1/assistants/{id}", real)
-    note(f"  {spent}")
-    yield Figure("rest_reads", real.rate, "requests/s", 0.5, "at least", baseline=echo.rate)
+    yield await _against_the_echo(lab, read, f"/v1/echo/{business.assistant_id}", key)
     yield await _beside_a_flood(lab, read, key)
+
+
+async def _against_the_echo(lab: Laboratory, read: str, echo: str, key: str) -> Figure:
+    """The round with the middle ratio of several.
+
+    A round asks both, one right after the other: the speed of a shared machine drifts by more in a
+    minute than what is looked for.
+    """
+    rounds = []
+    for _ in range(ROUNDS):
+        bare = await _measured(lab, "a bare echo", echo, key)
+        real = await _measured(lab, "GET /v1/assistants/{id}", read, key)
+        rounds.append((real.rate / bare.rate, real.rate, bare.rate))
+    _, rate, baseline = sorted(rounds)[ROUNDS // 2]
+    return Figure("rest_reads", rate, "requests/s", 0.5, "at least", baseline=baseline)
+
+
+async def _measured(lab: Laboratory, what: str, path: str, key: str) -> Outcome:
+    before = cpu_seconds(lab.mesh)
+    outcome = await drive(_plan(lab, path, key, CONNECTIONS))
+    _tell(what, outcome)
+    note(f"    {costs(before, cpu_seconds(lab.mesh), outcome.accepted)}")
+    return outcome
 
 
 async def _beside_a_flood(lab: Laboratory, read: str, key: str) -> Figure:
@@ -67,15 +84,9 @@ async def _beside_a_flood(lab: Laboratory, read: str, key: str) -> Figure:
     )
 
 
-async def _get(lab: Laboratory, path: str, key: str) -> Outcome:
-    return await drive(_plan(lab, path, key, CONNECTIONS))
-
-
 def _plan(lab: Laboratory, path: str, key: str, connections: int) -> Plan:
-    seconds = max(lab.seconds, 2.0)
-    plan = Plan(
-        host="", port=0, connections=connections, seconds=seconds, warm=min(1.0, seconds / 4)
-    )
+    seconds = max(lab.seconds / 3, 1.5)
+    plan = Plan(host="", port=0, connections=connections, seconds=seconds, warm=seconds / 5)
     plan = towards(plan, lab.api_url)
     request = f"GET {path} HTTP/1.1\r\nhost: {plan.host}:{plan.port}\r\nx-api-key: {key}\r\n\r\n"
     return Plan(**{**vars(plan), "request": request})
