@@ -38,7 +38,18 @@ local function name_the_field(handle)
 end
 
 -- A service tells limits and versions behind its reply, in the same frame as its status; telling
--- them before it would cost a batch of gRPC's own. HTTP/1.1 callers read them in the headers.
+-- them before it would cost a batch of gRPC's own. REST callers read them in the headers.
+local TOLD = {
+  ["etag"] = true,
+  ["idempotent-replayed"] = true,
+  ["ratelimit-limit"] = true,
+  ["ratelimit-policy"] = true,
+  ["ratelimit-remaining"] = true,
+  ["ratelimit-reset"] = true,
+  ["retry-after"] = true,
+  ["x-correlation-id"] = true,
+}
+
 local function move_trailers(handle)
   handle:body() -- Whoever waits for the whole answer has the headers still in hand.
   local trailers = handle:trailers()
@@ -47,7 +58,7 @@ local function move_trailers(handle)
   end
   local headers = handle:headers()
   for name, value in pairs(trailers) do
-    if name:sub(1, 5) ~= "grpc-" then
+    if TOLD[name] then
       headers:replace(name, value)
     end
   end
@@ -56,7 +67,6 @@ end
 function envoy_on_response(handle)
   if handle:headers():get(":status") == "400" then
     name_the_field(handle)
-  else
-    move_trailers(handle)
   end
+  move_trailers(handle)
 end

@@ -100,8 +100,9 @@ def _transcoded(rpc: RPC) -> Route:
             retry_policy=_retries(REPEATABLE if rpc.repeatable else NOTHING_WAS_SENT),
         ),
     )
-    # A service that knows the deadline stops working for somebody who has left.
-    route.request_headers_to_add.append(set_header("grpc-timeout", f"{timeout}S"))
+    # A service that knows the deadline stops working for somebody who has left. A second later
+    # than Envoy's own, so that it is Envoy that answers, and in full.
+    route.request_headers_to_add.append(set_header("grpc-timeout", f"{timeout + 1}S"))
     route.response_headers_to_add.append(set_header("cache-control", "no-store"))
     if rpc.deprecation:
         for name, value in deprecation_headers(rpc.deprecation).items():

@@ -19,6 +19,7 @@ from google.protobuf.descriptor import Descriptor, MethodDescriptor, ServiceDesc
 from google.protobuf.descriptor_pb2 import MethodOptions
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
+from google.rpc import status_pb2
 from grpc_status import rpc_status
 from malha.bus.v1 import options_pb2
 
@@ -136,6 +137,7 @@ class Pipeline:
 
         async def serve(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
             started = time.perf_counter()
+            # Those that end in -bin are bytes; none of them is read.
             headers = dict(context.invocation_metadata() or ())
             request_id = headers.get("x-request-id", "")
             if not _REQUEST.fullmatch(request_id):
@@ -146,12 +148,9 @@ class Pipeline:
             # Goes with the status: before the reply it would be a batch of its own, a tenth of the
             # service's time. Envoy moves it to the headers for REST (answers.lua).
             told: Metadata = [("x-correlation-id", correlation_id)]
-            retry_after = None
+            seconds = context.time_remaining()
             try:
                 actor = await self._admit(method, headers, correlation_id, told)
-                seconds = context.time_remaining()
-                ends_by_itself = seconds is not None and seconds <= _MAX_SECONDS
-                seconds = min(seconds or _DEFAULT_SECONDS, _MAX_SECONDS)
                 call = Call(
                     actor,
                     database=self._database,
@@ -159,51 +158,33 @@ class Pipeline:
                     correlation_id=correlation_id,
                     cause=request_id,
                     readonly=method.readonly,
-                    seconds=seconds,
+                    seconds=min(seconds or _DEFAULT_SECONDS, _MAX_SECONDS),
                     address=headers.get("x-envoy-external-address", ""),
                     user_agent=headers.get("user-agent", "")[:_KEPT_USER_AGENT],
                 )
-                if ends_by_itself:  # gRPC cancels it at the caller's deadline; a timer is not free.
+                if seconds is not None and seconds <= _MAX_SECONDS:
+                    # gRPC itself cancels at the caller's deadline; a second timer is not free.
                     reply = await self._answer(method, call, request, headers, told)
                 else:
-                    async with asyncio.timeout(seconds):
+                    async with asyncio.timeout(call.remaining()):
                         reply = await self._answer(method, call, request, headers, told)
-            except AppError as error:
-                json = method.input_type if "x-envoy-original-path" in headers else None
-                refusal, code = to_status(error, request_id, json=json), error.code.name
-                retry_after = error.retry_after
             except asyncio.CancelledError:
-                rpc_seconds.labels(method.name, "CANCELLED").observe(time.perf_counter() - started)
+                late = context.time_remaining() == 0
+                code = "DEADLINE_EXCEEDED" if late else "CANCELLED"
+                _count_refused(method, code, started, request_id, correlation_id)
                 raise
-            except TimeoutError:
-                refusal, code = to_status(DeadlineExceeded(), request_id), "DEADLINE_EXCEEDED"
-            except Exception:
-                refusal, code = internal_status(request_id), "INTERNAL"
-                log.exception(
-                    "rpc failed",
-                    method=method.name,
-                    request_id=request_id,
-                    correlation=correlation_id,
+            except Exception as error:
+                refusal, code = _refusal(error, method, headers, request_id, correlation_id)
+                _count_refused(method, code, started, request_id, correlation_id)
+                if retry_after := getattr(error, "retry_after", None):
+                    told.append(("retry-after", str(max(1, round(retry_after)))))
+                status = rpc_status.to_status(refusal)
+                return await context.abort(
+                    status.code, status.details, (*told, *status.trailing_metadata)
                 )
-            else:
-                context.set_trailing_metadata(tuple(told))
-                succeeded.observe(time.perf_counter() - started)
-                return reply
-            rpc_seconds.labels(method.name, code).observe(time.perf_counter() - started)
-            if code != "RESOURCE_EXHAUSTED":  # A flood is counted; a line for each would be one.
-                log.info(
-                    "rpc refused",
-                    method=method.name,
-                    code=code,
-                    request_id=request_id,
-                    correlation=correlation_id,
-                )
-            if retry_after is not None:
-                told.append(("retry-after", str(max(1, round(retry_after)))))
-            status = rpc_status.to_status(refusal)
-            return await context.abort(
-                status.code, status.details, (*told, *status.trailing_metadata)
-            )
+            context.set_trailing_metadata(tuple(told))
+            succeeded.observe(time.perf_counter() - started)
+            return reply
 
         return serve
 
@@ -292,6 +273,46 @@ class Pipeline:
         if replayed:
             told.append(("idempotent-replayed", "true"))
         return reply
+
+
+def _refusal(
+    error: Exception,
+    method: _Method,
+    headers: Mapping[str, str],
+    request_id: str,
+    correlation_id: str,
+) -> tuple[status_pb2.Status, str]:
+    """What the caller is told of an error, and its code. Nothing of a bug."""
+    if isinstance(error, TimeoutError):
+        error = DeadlineExceeded()
+    if isinstance(error, AppError):
+        json = method.input_type if "x-envoy-original-path" in headers else None
+        try:
+            return to_status(error, request_id, json=json), error.code.name
+        except Exception as broken:  # An error that lacks what its own text names, for instance.
+            error = broken
+    log.error(
+        "rpc failed",
+        method=method.name,
+        request_id=request_id,
+        correlation=correlation_id,
+        exc_info=error,
+    )
+    return internal_status(request_id), "INTERNAL"
+
+
+def _count_refused(
+    method: _Method, code: str, started: float, request_id: str, correlation_id: str
+) -> None:
+    rpc_seconds.labels(method.name, code).observe(time.perf_counter() - started)
+    if code != "RESOURCE_EXHAUSTED":  # A flood is counted; a line for each would be one.
+        log.info(
+            "rpc refused",
+            method=method.name,
+            code=code,
+            request_id=request_id,
+            correlation=correlation_id,
+        )
 
 
 def _serialize(reply: Message | bytes) -> bytes:

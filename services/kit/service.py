@@ -46,7 +46,7 @@ from services.kit.providers import KitProvider, SettingsProvider
 from services.kit.ratelimit import RateLimiter
 from services.kit.relay import relay_outbox, run_timers
 from services.kit.rpc import Pipeline
-from services.kit.settings import KitSettings, read_settings, required
+from services.kit.settings import KitSettings, read_settings, require_complete
 from services.kit.telemetry import pool_connections
 from services.kit.wiring import Wiring
 
@@ -105,11 +105,7 @@ def run(service: Service) -> None:
     """Serve until SIGTERM or SIGINT, then finish what has begun and leave."""
     settings = read_settings(KitSettings)
     own = read_settings(service.settings)
-    # Before anything is opened: one line then, and not the trace of whoever asked first.
-    required(settings.database_url, "MALHA_DATABASE_URL")
-    required(settings.redis_url, "MALHA_REDIS_URL")
-    required(settings.nats_url, "MALHA_NATS_URL")
-    required(settings.encryption_keys or None, "MALHA_ENCRYPTION_KEYS")
+    require_complete(settings)  # Now: one line, and not the trace of whoever asks first.
     configure_logs(service.name, settings.log_level)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         sys.exit(runner.run(Process(service, settings, own).run()))

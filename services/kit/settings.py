@@ -137,6 +137,14 @@ def stop(kind: type[BaseSettings], error: ValidationError) -> NoReturn:
     raise SystemExit(EX_CONFIG)
 
 
+def require_complete(settings: KitSettings) -> None:
+    """End the process unless everything that each service opens is set."""
+    required(settings.database_url, "MALHA_DATABASE_URL")
+    required(settings.redis_url, "MALHA_REDIS_URL")
+    required(settings.nats_url, "MALHA_NATS_URL")
+    required(settings.encryption_keys or None, "MALHA_ENCRYPTION_KEYS")
+
+
 def required(value: T | None, name: str) -> T:
     """The value of a setting that this process cannot do without."""
     if value is None:

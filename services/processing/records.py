@@ -22,6 +22,7 @@ from malha.processing.v1.conversation_pb2 import (
 from malha.processing.v1.turn_pb2 import Turn
 
 from services.kit.etags import with_etag
+from services.kit.times import timestamp_of
 
 Row = Mapping[str, Any]
 
@@ -42,9 +43,9 @@ def conversation_of(row: Row) -> Conversation:
         ),
         status=f"CONVERSATION_STATUS_{row['status'].upper()}",
         handler=f"HANDLER_{row['handler'].upper()}",
-        create_time=row["create_time"],
-        last_message_time=row["last_message_time"],
-        update_time=row["update_time"],
+        create_time=timestamp_of(row["create_time"]),
+        last_message_time=timestamp_of(row["last_message_time"]),
+        update_time=timestamp_of(row["update_time"]),
     )
     # Of what an update can change alone: that the customer wrote must not refuse an agent's update.
     changeable = Conversation(
@@ -76,11 +77,11 @@ def message_of(row: Row) -> ConversationMessage:
         turn_id=row["turn_id"] or "",
         correlation_id=row["correlation_id"],
         sources=row["sources"],
-        create_time=row["create_time"],
-        sent_time=row["sent_time"],
-        delivered_time=row["delivered_time"],
-        read_time=row["read_time"],
-        failed_time=row["failed_time"],
+        create_time=timestamp_of(row["create_time"]),
+        sent_time=timestamp_of(row["sent_time"]),
+        delivered_time=timestamp_of(row["delivered_time"]),
+        read_time=timestamp_of(row["read_time"]),
+        failed_time=timestamp_of(row["failed_time"]),
     )
 
 
@@ -96,9 +97,9 @@ def turn_of(row: Row) -> Turn:
         model=row["model"],
         supersedes=row["supersedes"],
         failure_reason=row["failure_reason"],
-        create_time=row["create_time"],
-        ready_time=row["ready_time"],
-        end_time=row["end_time"],
+        create_time=timestamp_of(row["create_time"]),
+        ready_time=timestamp_of(row["ready_time"]),
+        end_time=timestamp_of(row["end_time"]),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from string import Formatter
 
 from services.kit import errors
 from services.kit.errors import AppError
@@ -47,3 +48,25 @@ def test_every_error_is_raised_somewhere() -> None:
                 used |= {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
     bases = {parent.__name__ for kind in _ours() for parent in kind.__bases__}
     assert {kind.__name__ for kind in _ours()} <= used | bases
+
+
+def test_every_error_is_made_with_what_its_text_names() -> None:
+    """The text is not put together before somebody is told of it."""
+    needed: dict[str, set[str]] = {}
+    for kind in _ours():
+        if kind.__init__ is AppError.__init__:
+            names = {name for _, name, _, _ in Formatter().parse(kind._template) if name}
+            needed.setdefault(kind.__name__, set()).update(names)
+    lacking = []
+    for path, tree in modules():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Name):
+                name, given = node.exc.id, set[str | None]()
+            elif isinstance(node, ast.Call):
+                name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+                given = {keyword.arg for keyword in node.keywords}
+            else:
+                continue
+            if None not in given and needed.get(name, set()) - given:
+                lacking.append(f"{path}:{node.lineno}: {name} needs {needed[name] - given}")
+    assert lacking == []

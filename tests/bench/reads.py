@@ -52,7 +52,8 @@ async def _against_the_echo(lab: Laboratory, read: str, echo: str, key: str) -> 
 
 async def _measured(lab: Laboratory, what: str, path: str, key: str) -> Outcome:
     before = cpu_seconds(lab.mesh)
-    outcome = await drive(_plan(lab, path, key, CONNECTIONS))
+    seconds = max(lab.seconds / 3, 1.5)
+    outcome = await drive(_plan(lab, path, key, CONNECTIONS, seconds))
     _tell(what, outcome)
     note(f"    {costs(before, cpu_seconds(lab.mesh), outcome.accepted)}")
     return outcome
@@ -65,10 +66,12 @@ async def _beside_a_flood(lab: Laboratory, read: str, key: str) -> Figure:
     """
     async with operator_of(lab.mesh) as operator:
         flooding = (await operator.new_tenant("Enchente", "free")).api_key
-    alone = await drive(_plan(lab, read, key, connections=1))
-    async with generator(_plan(lab, "/v1/assistants", flooding, FLOOD_CONNECTIONS)) as flood:
+    seconds = max(lab.seconds, 2.0)
+    alone = await drive(_plan(lab, read, key, 1, seconds))
+    flooding_all = _plan(lab, "/v1/assistants", flooding, FLOOD_CONNECTIONS, seconds)
+    async with generator(flooding_all) as flood:
         flooded = asyncio.create_task(flood.send_whatever_comes())
-        beside = await drive(_plan(lab, read, key, connections=1))
+        beside = await drive(_plan(lab, read, key, 1, seconds))
         outcome = await flooded
     if not outcome.statuses.get("429"):
         raise Invalid(f"the flood was not refused: {outcome.statuses}")
@@ -84,8 +87,7 @@ async def _beside_a_flood(lab: Laboratory, read: str, key: str) -> Figure:
     )
 
 
-def _plan(lab: Laboratory, path: str, key: str, connections: int) -> Plan:
-    seconds = max(lab.seconds / 3, 1.5)
+def _plan(lab: Laboratory, path: str, key: str, connections: int, seconds: float) -> Plan:
     plan = Plan(host="", port=0, connections=connections, seconds=seconds, warm=seconds / 5)
     plan = towards(plan, lab.api_url)
     request = f"GET {path} HTTP/1.1\r\nhost: {plan.host}:{plan.port}\r\nx-api-key: {key}\r\n\r\n"

@@ -95,7 +95,7 @@ class Answer:
 
 
 async def ask(
-    method: Callable[..., Any], request: Any, *, timeout: float = 10, **headers: str
+    method: Callable[..., Any], request: Any, *, timeout: float | None = 10, **headers: str
 ) -> Answer:
     """Call with headers, `_` for `-`; the key "good" unless another credential is given."""
     if not {"x_api_key", "authorization"} & headers.keys():

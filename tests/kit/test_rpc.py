@@ -20,6 +20,7 @@ from malha.assistants.v1.assistant_service_pb2 import (
 from malha.crm.v1.tenant_pb2 import TENANT_STATUS_SUSPENDED
 from prometheus_client import REGISTRY
 
+from services.kit import rpc
 from services.kit.auth import Authenticator, Signer
 from services.kit.call import Call
 from services.kit.errors import NotFound, Unavailable, from_rpc_error
@@ -42,9 +43,13 @@ class Behaviour:
 
     seen: Call
 
+    def __init__(self) -> None:
+        self.reached = asyncio.Event()
+
 
 async def get_assistant(call: Call, request: Any, *, behaviour: Behaviour) -> Assistant:
     behaviour.seen = call
+    behaviour.reached.set()
     match request.id[-1]:
         case "1":
             raise ThingNotFound(id=request.id)
@@ -56,6 +61,8 @@ async def get_assistant(call: Call, request: Any, *, behaviour: Behaviour) -> As
             raise Unavailable(retry_after=2.5)
         case "5":
             return with_etag(Assistant(id=request.id, name="Lia"))
+        case "6":
+            raise ThingNotFound
     return Assistant(id=request.id)
 
 
@@ -103,7 +110,7 @@ def _id(last: int) -> str:
     return f"00000000-0000-7000-8000-00000000000{last}"
 
 
-async def _get(stub: Stub, id: str | int, *, timeout: float = 5, **headers: str) -> Answer:
+async def _get(stub: Stub, id: str | int, *, timeout: float | None = 5, **headers: str) -> Answer:
     request = GetAssistantRequest(id=id if isinstance(id, str) else _id(id))
     return await ask(stub.GetAssistant, request, timeout=timeout, **headers)
 
@@ -258,24 +265,50 @@ async def test_without_crm_a_call_may_be_tried_again(stub: Stub, directory: Dire
     assert (await _get(stub, 0)).code == "UNAVAILABLE"
 
 
-async def test_a_deadline_ends_a_call(stub: Stub) -> None:
-    answer = await _get(stub, 3, timeout=0.2)
-    assert answer.code == "DEADLINE_EXCEEDED"
+@pytest.mark.parametrize(("setting", "timeout"), [("_DEFAULT_SECONDS", None), ("_MAX_SECONDS", 5)])
+async def test_a_call_without_a_deadline_or_with_a_far_one_is_ended_by_the_service(
+    stub: Stub, monkeypatch: pytest.MonkeyPatch, setting: str, timeout: float | None
+) -> None:
+    monkeypatch.setattr(rpc, setting, 0.05)
+    answer = await _get(stub, 3, timeout=timeout, x_correlation_id="my-own-correlation")
+    assert (answer.code, answer.reason) == ("DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED")
+    assert answer.headers["x-correlation-id"] == "my-own-correlation"
 
 
-async def test_a_call_that_nobody_waits_for_any_more_is_stopped_and_counted(stub: Stub) -> None:
-    ended = {"method": "AssistantService.GetAssistant", "code": "CANCELLED"}
+async def test_a_call_is_stopped_at_its_callers_deadline(stub: Stub) -> None:
+    before = _ended("DEADLINE_EXCEEDED")
+    assert (await _get(stub, 3, timeout=0.2)).code == "DEADLINE_EXCEEDED"
+    await _until_ended("DEADLINE_EXCEEDED", before + 1)
 
-    def count() -> float:
-        return REGISTRY.get_sample_value("malha_rpc_seconds_count", ended) or 0.0
 
-    before = count()
-    await _get(stub, 3, timeout=0.2)
+async def test_a_call_is_stopped_when_its_caller_hangs_up(stub: Stub, behaviour: Behaviour) -> None:
+    before = _ended("CANCELLED")
+    call = stub.GetAssistant(GetAssistantRequest(id=_id(3)), metadata=(("x-api-key", "good"),))
+    asking = asyncio.ensure_future(call)
+    await behaviour.reached.wait()
+    call.cancel()
+    await _until_ended("CANCELLED", before + 1)
+    with pytest.raises(asyncio.CancelledError):
+        await asking
 
-    async def one_more() -> bool:
-        return count() == before + 1
 
-    await until(one_more, 5)
+def _ended(code: str) -> float:
+    labels = {"method": "AssistantService.GetAssistant", "code": code}
+    return REGISTRY.get_sample_value("malha_rpc_seconds_count", labels) or 0.0
+
+
+async def _until_ended(code: str, count: float) -> None:
+    async def ended() -> bool:
+        return _ended(code) == count
+
+    await until(ended, 5)
+
+
+async def test_an_error_that_lacks_what_its_text_names_is_a_bug(stub: Stub) -> None:
+    answer = await _get(stub, 6, x_correlation_id="my-own-correlation")
+    assert (answer.code, answer.reason) == ("INTERNAL", "INTERNAL")
+    assert "KeyError" not in str(answer.error)
+    assert answer.headers["x-correlation-id"] == "my-own-correlation"
 
 
 # Versions.

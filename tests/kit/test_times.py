@@ -12,7 +12,8 @@ from malha.assistants.v1.assistant_pb2 import Assistant
 from malha.processing.v1.conversation_service_pb2 import ListMessagesRequest
 
 from services.kit.errors import InvalidRequest
-from services.kit.times import message_of, time_of, timestamp_of
+from services.kit.rows import from_row
+from services.kit.times import time_of, timestamp_of
 
 FIRST, LAST = -62135596800, 253402300799  # Of the years 1 to 9999, in seconds.
 
@@ -59,5 +60,5 @@ def test_a_row_becomes_the_message_that_protobuf_would_make(
     time: datetime, wait: timedelta
 ) -> None:
     row = {"name": "Ana", "models": ["a", "b"], "create_time": time, "quiet_time": wait}
-    assert message_of(Assistant, row) == Assistant(**row)
-    assert message_of(Assistant, row | {"max_wait": None}, name="Bia").name == "Bia"
+    assert from_row(Assistant, row) == Assistant(**row)
+    assert from_row(Assistant, row | {"max_wait": None}, name="Bia").name == "Bia"

@@ -15,7 +15,7 @@ from malha.assistants.v1.assistant_service_pb2 import (
 
 from services.kit.errors import InvalidRequest, NotFound
 from services.kit.etags import with_etag
-from services.kit.times import message_of
+from services.kit.rows import from_row
 
 DEFAULT_LANGUAGE = "pt-BR"
 LEAST_WAIT = timedelta(seconds=12)
@@ -108,7 +108,7 @@ def longest_wait(quiet_time: timedelta) -> timedelta:
 
 def assistant_of(row: Mapping[str, Any]) -> Assistant:
     """A row as everybody else sees it: with the wait that counts, and its etag."""
-    assistant = message_of(Assistant, row)
+    assistant = from_row(Assistant, row)
     if row["max_wait"] is None:
         assistant.max_wait.FromTimedelta(longest_wait(row["quiet_time"]))
     return with_etag(assistant)

@@ -11,8 +11,8 @@ from malha.crm.v1.admin_service_pb2 import (
 from services.crm.tenants.model import TenantNotFound, tenant_of
 from services.kit.call import Call
 from services.kit.pages import Page
+from services.kit.rows import from_row
 from services.kit.sql import load_sql
-from services.kit.times import message_of
 
 sql = load_sql(__package__, "admin.sql")
 
@@ -41,5 +41,5 @@ async def list_tenant_changes(
         rows = await tx.all(sql.list_changes, page.after, page.limit)
     shown, token = page.cut(rows, by="id")
     return ListTenantChangesResponse(
-        changes=[message_of(TenantChange, row) for row in shown], next_page_token=token
+        changes=[from_row(TenantChange, row) for row in shown], next_page_token=token
     )

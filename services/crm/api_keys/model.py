@@ -16,7 +16,8 @@ from services.kit.auth import Actor
 from services.kit.errors import FailedPrecondition, InvalidRequest, NotFound, PermissionDenied
 from services.kit.etags import with_etag
 from services.kit.networks import Networks
-from services.kit.times import message_of
+from services.kit.rows import from_row
+from services.kit.times import timestamp_of
 
 _Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -58,9 +59,8 @@ class ScopeNotHeld(PermissionDenied):
 
 def api_key_of(row: Mapping[str, Any]) -> ApiKey:
     """A key's record as everybody sees it. Using a key is no change of it: its etag stays."""
-    key = with_etag(message_of(ApiKey, row, last_use_time=None))
-    if (used := row["last_use_time"]) is not None:
-        key.last_use_time.FromDatetime(used)
+    key = with_etag(from_row(ApiKey, row, last_use_time=None))
+    key.MergeFrom(ApiKey(last_use_time=timestamp_of(row["last_use_time"])))
     return key
 
 

@@ -14,6 +14,7 @@ from services.kit.db import Database
 from services.kit.log import get_logger
 from services.kit.outbox import Stamp
 from services.kit.sql import load_sql
+from services.kit.times import timestamp_of
 
 sql = load_sql(__package__, "identity.sql")
 
@@ -62,7 +63,7 @@ def _access(row: Mapping[str, Any], scopes: Sequence[str], networks: Sequence[st
         tenant_id=row["tenant_id"],
         workspace_id=row["workspace_id"],
         scopes=scopes,
-        expire_time=row["expire_time"],
+        expire_time=timestamp_of(row["expire_time"]),
         allowed_networks=networks,
         tenant_status=row["status"],
         limits=limits_of(row["plan"], row["webhooks_per_minute"]),

@@ -7,8 +7,8 @@ from services.crm.identity.model import role_of
 from services.kit.call import Call
 from services.kit.db import Record
 from services.kit.pages import Page
+from services.kit.rows import from_row
 from services.kit.sql import load_sql
-from services.kit.times import message_of
 
 sql = load_sql(__package__, "invitations.sql")
 
@@ -25,4 +25,4 @@ async def list_invitations(call: Call, request: ListInvitationsRequest) -> ListI
 
 def shown(row: Record) -> Invitation:
     """An invitation without its secret, of which we keep only a hash."""
-    return message_of(Invitation, row, role=role_of(row["role"]))
+    return from_row(Invitation, row, role=role_of(row["role"]))

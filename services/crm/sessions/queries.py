@@ -6,8 +6,8 @@ from malha.crm.v1.session_service_pb2 import ListSessionsRequest, ListSessionsRe
 from services.kit.call import Call
 from services.kit.clock import Clock
 from services.kit.pages import Page
+from services.kit.rows import from_row
 from services.kit.sql import load_sql
-from services.kit.times import message_of
 
 sql = load_sql(__package__, "sessions.sql")
 
@@ -21,8 +21,7 @@ async def list_sessions(
     shown, next_page_token = page.cut(rows, by="id")
     return ListSessionsResponse(
         sessions=[
-            message_of(SessionInfo, row, current=row["id"] == call.actor.session_id)
-            for row in shown
+            from_row(SessionInfo, row, current=row["id"] == call.actor.session_id) for row in shown
         ],
         next_page_token=next_page_token,
     )

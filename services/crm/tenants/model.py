@@ -12,7 +12,7 @@ from malha.crm.v1.tenant_pb2 import Tenant, TenantStatus
 
 from services.kit.errors import AlreadyExists, FailedPrecondition, InvalidRequest, NotFound
 from services.kit.etags import with_etag
-from services.kit.times import message_of
+from services.kit.rows import from_row
 
 _MB = 1 << 20
 
@@ -100,7 +100,7 @@ def limits_of(slug: str, webhooks_per_minute: int) -> PlanLimits:
 def tenant_of(row: Mapping[str, Any]) -> Tenant:
     """A tenant as everybody sees it."""
     limits = limits_of(row["plan"], row["webhooks_per_minute"])
-    return with_etag(message_of(Tenant, row, limits=limits))
+    return with_etag(from_row(Tenant, row, limits=limits))
 
 
 def status_text(status: TenantStatus) -> str:

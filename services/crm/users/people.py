@@ -12,19 +12,17 @@ from services.crm.users.model import ADMIN, OWNER, UserNotFound
 from services.kit.call import Call
 from services.kit.db import Record, Transaction
 from services.kit.etags import with_etag
+from services.kit.rows import from_row
 from services.kit.sql import load_sql
+from services.kit.times import timestamp_of
 
 sql = load_sql(__package__, "users.sql")
 
 
 def shown(row: Record) -> User:
     """A person. Signing in is no change that an update could overwrite: no part of the etag."""
-    fields = dict(row)
-    fields["role"] = role_of(fields["role"])
-    sign_in_time = fields.pop("sign_in_time")
-    user = with_etag(User(**fields))
-    if sign_in_time is not None:
-        user.sign_in_time.FromDatetime(sign_in_time)
+    user = with_etag(from_row(User, row, role=role_of(row["role"]), sign_in_time=None))
+    user.MergeFrom(User(sign_in_time=timestamp_of(row["sign_in_time"])))
     return user
 
 

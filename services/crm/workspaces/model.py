@@ -9,7 +9,7 @@ from malha.crm.v1.workspace_pb2 import Workspace
 
 from services.kit.errors import FailedPrecondition, NotFound
 from services.kit.etags import with_etag
-from services.kit.times import message_of
+from services.kit.rows import from_row
 
 
 class WorkspaceNotFound(NotFound):
@@ -26,4 +26,4 @@ class LastWorkspace(FailedPrecondition):
 
 def workspace_of(row: Mapping[str, Any]) -> Workspace:
     """A workspace as everybody sees it."""
-    return with_etag(message_of(Workspace, row))
+    return with_etag(from_row(Workspace, row))

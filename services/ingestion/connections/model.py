@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from services.ingestion.channels.base import Channel, ChannelConfig
 from services.kit.errors import AlreadyExists, InvalidRequest, NotFound
 from services.kit.etags import with_etag
-from services.kit.times import message_of
+from services.kit.rows import from_row
 
 # What is wrong travels in headers, three times over, and they hold some kilobytes.
 _MOST_VIOLATIONS = 10
@@ -39,7 +39,7 @@ class WebhookURLs:
 
     def shown(self, row: Mapping[str, Any]) -> Connection:
         """A connection as everybody sees it, with the address its provider must send to."""
-        connection = message_of(Connection, row)
+        connection = from_row(Connection, row)
         connection.webhook_url = (
             f"{self.public_url.rstrip('/')}/webhooks/v1/{connection.channel}/{connection.id}"
         )

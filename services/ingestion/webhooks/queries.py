@@ -22,8 +22,9 @@ from services.kit.call import Call
 from services.kit.db import Record
 from services.kit.errors import NotFound
 from services.kit.pages import Page
+from services.kit.rows import from_row
 from services.kit.sql import load_sql
-from services.kit.times import message_of, time_of
+from services.kit.times import time_of
 
 sql = load_sql(__package__, "webhooks.sql")
 
@@ -43,7 +44,7 @@ async def list_webhook_events(
     rows = await _events(call, request, page)
     shown, next_page_token = page.cut(rows, by=("receive_time", "id"))
     return ListWebhookEventsResponse(
-        webhook_events=[message_of(WebhookEvent, row) for row in shown],
+        webhook_events=[from_row(WebhookEvent, row) for row in shown],
         next_page_token=next_page_token,
     )
 
@@ -83,7 +84,7 @@ async def get_webhook_event(call: Call, request: GetWebhookEventRequest) -> Webh
     )
     # What was refused may be anything, and may end in the middle of a character.
     row["payload"] = row["payload"].decode(errors="replace")
-    return message_of(WebhookEvent, row)
+    return from_row(WebhookEvent, row)
 
 
 async def verify_subscription(

@@ -11,7 +11,7 @@ from malha.knowledge.v1.document_service_pb2 import CreateDocumentRequest, Updat
 
 from services.kit.errors import FailedPrecondition, NotFound
 from services.kit.etags import with_etag
-from services.kit.times import message_of
+from services.kit.rows import from_row
 from services.knowledge.cleaning import clean, clean_line
 
 SIZE = "knowledge_bytes"
@@ -82,7 +82,7 @@ class Change:
 
 def document_of(row: Mapping[str, Any]) -> Document:
     """A row as everybody else sees it, with its etag."""
-    return with_etag(message_of(Document, row))
+    return with_etag(from_row(Document, row))
 
 
 def _refuse_blank(**fields: str | None) -> None:

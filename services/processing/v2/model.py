@@ -15,6 +15,7 @@ from malha.processing.v2.conversation_pb2 import (
     TurnState,
 )
 
+from services.kit.times import timestamp_of
 from services.processing.records import message_of
 
 Row = Mapping[str, Any]
@@ -50,6 +51,6 @@ def turn_state(row: Row) -> TurnState:
             phase=TURN_PHASE_COLLECTING,
             turn_id=turn_id,
             waiting_messages=row["waiting"],
-            due_time=row["due_time"],
+            due_time=timestamp_of(row["due_time"]),
         )
     return TurnState(phase=TURN_PHASE_IDLE, turn_id=turn_id)
