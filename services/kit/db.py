@@ -23,7 +23,7 @@ from google.protobuf.message import Message
 from services.kit.errors import AppError, InvalidArgument, Unavailable
 from services.kit.ids import new_id
 from services.kit.log import get_logger
-from services.kit.outbox import Outgoing, Stamp, outgoing
+from services.kit.outbox import Fresh, Outgoing, Row, Stamp, outgoing
 from services.kit.readers import Readers
 
 Record: TypeAlias = Mapping[str, Any]
@@ -147,15 +147,17 @@ class Transaction:
         """Run something once this has committed: a hint, never something that matters."""
         self._after.append(callback)
 
-    async def flush(self) -> bool:
-        """Write what was emitted and armed, in one statement; True when the relay has work."""
+    async def flush(self) -> list[Row]:
+        """Write what was emitted and armed, in one statement; gives what the relay has to do."""
         rows = [(new_id(), o.subject, o.headers, o.payload) for o in self._outbox]
         outbox = f"""INSERT INTO {self._schema}.outbox (message_id, subject, headers, payload)
-            SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[])"""
+            SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[])
+            RETURNING id, message_id"""
+        written: list[Record] = []
         if self._timers:
             armed = [(*key, *set_) for key, set_ in self._timers.items() if set_ is not None]
             gone = [key for key, set_ in self._timers.items() if set_ is None]
-            await self._connection.execute(
+            written = await self._connection.fetch(
                 f"""WITH armed AS (
                       INSERT INTO {self._schema}.timers
                         (kind, id, tenant_id, workspace_id, correlation_id, due_time)
@@ -172,8 +174,9 @@ class Transaction:
                 *_columns(gone, 2),
             )
         elif rows:
-            await self._connection.execute(outbox, *_columns(rows, 4))
-        return bool(rows)
+            written = await self._connection.fetch(outbox, *_columns(rows, 4))
+        ids = {row["message_id"]: row["id"] for row in written}
+        return [Row(ids[row[0]], *row) for row in rows]
 
     async def settled(self) -> None:
         """Run the hints. One that fails is logged: what it hints at has been committed."""
@@ -192,7 +195,7 @@ class Database:
     def __init__(self, pool: asyncpg.Pool, readers: Readers, schema: str) -> None:
         self.pool = pool
         self.schema = schema
-        self.outbox_ready = asyncio.Event()
+        self.outbox = Fresh()
         self._readers = readers
 
     @classmethod
@@ -258,7 +261,7 @@ class Database:
                 if await connection.execute("COMMIT") != "COMMIT":
                     raise TransactionLost
         if emitted:
-            self.outbox_ready.set()
+            self.outbox.add(emitted)
         await tx.settled()
 
     async def read(self, tenant_id: str, query: str, *args: Any) -> list[Record]:

@@ -7,16 +7,20 @@ Subjects come from the descriptors: nobody types one.
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import orjson
 from google.protobuf.message import Message
 from malha.bus.v1 import options_pb2
 
 from services.kit.validate import validate
+
+_MOST_FRESH = 1_000
 
 Kind = Literal["event", "command"]
 # The stubs know two unrelated classes of descriptors, and extensions only as fields.
@@ -46,6 +50,39 @@ class Outgoing:
     subject: str
     headers: str
     payload: bytes
+
+
+class Row(NamedTuple):
+    """An outgoing message where it waits for the relay."""
+
+    id: int
+    message_id: str
+    subject: str
+    headers: str
+    payload: bytes
+
+
+class Fresh:
+    """What this process has just committed to its outbox, so that its relay need not read it.
+
+    A convenience: every row is in the table as well, where the relay finds what is lost here.
+    """
+
+    def __init__(self) -> None:
+        self.ready = asyncio.Event()
+        self._rows: list[Row] = []
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """Hand rows to the relay; those that are too many are left to its next look."""
+        if len(self._rows) + len(rows) <= _MOST_FRESH:
+            self._rows += rows
+        self.ready.set()
+
+    def take(self) -> list[Row]:
+        """All of them, in the order of their commits."""
+        rows, self._rows = self._rows, []
+        self.ready.clear()
+        return rows
 
 
 class NotOnTheBus(Exception):

@@ -1,13 +1,14 @@
 """Publishes what the outbox holds, and calls what the timers say is due.
 
-Woken in process after a commit, with a slow poll behind it: LISTEN/NOTIFY cost 30 to 44 % of
-commits. Rows leave the outbox only after JetStream has them; a row published twice is dropped by
-its Nats-Msg-Id.
+Handed its rows in process after their commit, with a slow look at the table behind it:
+LISTEN/NOTIFY cost 30 to 44 % of commits. Rows leave the outbox only after JetStream has them; a row
+published twice is dropped by its Nats-Msg-Id.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -23,6 +24,7 @@ from services.kit.db import Database
 from services.kit.errors import AppError
 from services.kit.ids import new_id
 from services.kit.log import get_logger
+from services.kit.outbox import Row
 from services.kit.peers import Peers
 from services.kit.telemetry import outbox_failures, outbox_published, timers_fired
 
@@ -31,6 +33,7 @@ log = get_logger(__name__)
 _BATCH = 500
 _ATOMIC_BATCH = 100
 _POLL_SECONDS = 0.5
+_NEVER = float("-inf")
 _PUBLISH_SECONDS = 5.0
 _TIMER_BATCH = 100
 _TIMER_LEASE_SECONDS = 30
@@ -41,43 +44,64 @@ _BATCH_REFUSED = range(10_170, 10_220)
 
 
 async def relay_outbox(database: Database, client: Client) -> None:
-    """Publish outbox rows as they come, until cancelled."""
-    take = f"""SELECT id, message_id, subject, headers, payload
-                 FROM {database.schema}.outbox
-                ORDER BY id LIMIT {_BATCH} FOR UPDATE SKIP LOCKED"""
+    """Publish outbox rows as they come, until cancelled.
+
+    What this process commits is handed over in memory and only deleted from the table. The table
+    is read now and then, for what other processes left, and from a failure until it is empty.
+    """
     forget = f"DELETE FROM {database.schema}.outbox WHERE id = ANY($1::bigint[])"
+    looked = _NEVER
     while True:
-        database.outbox_ready.clear()
-        rows: Sequence[Mapping[str, Any]] = ()
+        rows = database.outbox.take()
         failed: Exception | None = None
+        more = False
         try:
             if not client.is_connected:
                 raise BusUnavailable
-            async with database.pool.acquire(timeout=5) as connection, connection.transaction():
-                rows = await connection.fetch(take)
+            if not rows or time.monotonic() - looked >= _POLL_SECONDS:
+                more, failed = await _publish_stored(database, client)
+                looked = _NEVER if more else time.monotonic()
+            else:
                 published, failed = await _publish(client, rows)
                 if published:
-                    await connection.execute(forget, published)
+                    await database.pool.execute(forget, published)
         except Exception as error:
             failed = error
         if failed is not None:
             outbox_failures.inc()
             log.warning("outbox relay failed", error=type(failed).__name__)
+            looked = _NEVER
             await asyncio.sleep(_POLL_SECONDS)
-        elif len(rows) < _BATCH:
+        elif not more:
             with suppress(TimeoutError):
-                await asyncio.wait_for(database.outbox_ready.wait(), _POLL_SECONDS)
+                await asyncio.wait_for(database.outbox.ready.wait(), _POLL_SECONDS)
 
 
-async def _publish(
-    client: Client, rows: Sequence[Mapping[str, Any]]
-) -> tuple[list[int], Exception | None]:
+async def _publish_stored(database: Database, client: Client) -> tuple[bool, Exception | None]:
+    """Publish what the table holds; whether there may be more, and why some is not published."""
+    take = f"""SELECT id, message_id, subject, headers, payload
+                 FROM {database.schema}.outbox
+                ORDER BY id LIMIT {_BATCH} FOR UPDATE SKIP LOCKED"""
+    forget = f"DELETE FROM {database.schema}.outbox WHERE id = ANY($1::bigint[])"
+    async with database.pool.acquire(timeout=5) as connection:
+        # A look at an idle outbox is one statement, and not a transaction around it.
+        if not await connection.fetchval(f"SELECT EXISTS (SELECT FROM {database.schema}.outbox)"):
+            return False, None
+        async with connection.transaction():
+            rows = [Row(**row) for row in await connection.fetch(take)]
+            published, failed = await _publish(client, rows)
+            if published:
+                await connection.execute(forget, published)
+    return len(rows) == _BATCH, failed
+
+
+async def _publish(client: Client, rows: Sequence[Row]) -> tuple[list[int], Exception | None]:
     """The ids of what the streams have now, and why they do not have the rest."""
     published: list[int] = []
     failed: Exception | None = None
     # Commands first: somebody waits for what they do. A full stream does not hold up the other.
     for stream in ("cmd", "evt"):
-        mine = [row for row in rows if row["subject"].startswith(stream)]
+        mine = [row for row in rows if row.subject.startswith(stream)]
         for start in range(0, len(mine), _ATOMIC_BATCH):
             batch = mine[start : start + _ATOMIC_BATCH]
             try:
@@ -85,12 +109,12 @@ async def _publish(
             except Exception as error:
                 failed = error
                 break
-            published += [row["id"] for row in batch]
+            published += [row.id for row in batch]
             outbox_published.labels(stream).inc(len(batch))
     return published, failed
 
 
-async def _publish_batch(client: Client, rows: Sequence[Mapping[str, Any]]) -> None:
+async def _publish_batch(client: Client, rows: Sequence[Row]) -> None:
     if len(rows) == 1:
         await _publish_each(client, rows)
         return
@@ -102,34 +126,34 @@ async def _publish_batch(client: Client, rows: Sequence[Mapping[str, Any]]) -> N
         await _publish_each(client, rows)
 
 
-async def _publish_atomically(client: Client, rows: Sequence[Mapping[str, Any]]) -> None:
+async def _publish_atomically(client: Client, rows: Sequence[Row]) -> None:
     """One write to disk for many messages (ADR-50 of NATS: atomic batch publishing)."""
     batch = new_id()
     last = len(rows)
     for sequence, row in enumerate(rows, start=1):
         headers = {
-            **orjson.loads(row["headers"]),
-            "Nats-Msg-Id": row["message_id"],
+            **orjson.loads(row.headers),
+            "Nats-Msg-Id": row.message_id,
             "Nats-Batch-Id": batch,
             "Nats-Batch-Sequence": str(sequence),
         }
         if sequence == last:
             headers["Nats-Batch-Commit"] = "1"
             await client.jetstream().publish(
-                row["subject"], row["payload"], headers=headers, timeout=_PUBLISH_SECONDS
+                row.subject, row.payload, headers=headers, timeout=_PUBLISH_SECONDS
             )
         else:
-            await client.publish(row["subject"], row["payload"], headers=headers)
+            await client.publish(row.subject, row.payload, headers=headers)
 
 
-async def _publish_each(client: Client, rows: Sequence[Mapping[str, Any]]) -> None:
+async def _publish_each(client: Client, rows: Sequence[Row]) -> None:
     jetstream = client.jetstream()
     await asyncio.gather(
         *(
             jetstream.publish(
-                row["subject"],
-                row["payload"],
-                headers={**orjson.loads(row["headers"]), "Nats-Msg-Id": row["message_id"]},
+                row.subject,
+                row.payload,
+                headers={**orjson.loads(row.headers), "Nats-Msg-Id": row.message_id},
                 timeout=_PUBLISH_SECONDS,
             )
             for row in rows

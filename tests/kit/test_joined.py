@@ -39,11 +39,11 @@ async def test_all_that_a_request_writes_commits_with_its_answer(
         assert hints == []
         return Tenant(id=id)
 
-    caller.database.outbox_ready.clear()
+    caller.database.outbox.take()
     await caller.send("k", make=twice)
     assert await things_of(caller) == 2
     assert hints == ["committed"]
-    assert caller.database.outbox_ready.is_set()
+    assert caller.database.outbox.ready.is_set()
     subject = f"evt.crm.{caller.tenant_id}.tenant_created"
     count = "SELECT count(*) FROM things.outbox WHERE subject = $1"
     assert await admin.fetchval(count, subject) == 1

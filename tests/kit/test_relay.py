@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,7 +20,7 @@ from services.kit.call import Call
 from services.kit.db import Database
 from services.kit.devstack.infra import Infra
 from services.kit.ids import new_id
-from services.kit.outbox import subject
+from services.kit.outbox import Row, subject
 from services.kit.peers import Peers
 from services.kit.relay import relay_outbox, run_timers
 from services.kit.testing import service_call
@@ -123,6 +123,60 @@ async def test_two_relays_share_the_work(
     assert await _stored(admin, tenant.id) == 400
 
 
+async def test_what_has_just_been_committed_is_published_without_a_look_at_the_table(
+    database: Database,
+    client: Client,
+    admin: Client,
+    tenant: TestTenant,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(relay, "_POLL_SECONDS", 60)
+    call = service_call(database, tenant_id=tenant.id)
+    async with _running(relay_outbox(database, client)):
+        await _emit(call, 1)
+        await _emptied(database)  # It has looked, and will not look again.
+        await _insert(database, subject(TenantCreated.DESCRIPTOR, tenant.id))
+        await _emit(call, 3)
+        async with asyncio.timeout(15):
+            while await database.pool.fetchval("SELECT count(*) FROM crm.outbox") > 1:
+                await asyncio.sleep(0.02)
+        assert await _stored(admin, tenant.id) == 4
+    async with _running(relay_outbox(database, client)):
+        await _emptied(database)
+    assert await _stored(admin, tenant.id) == 5
+
+
+async def _insert(database: Database, subject: str) -> None:
+    await database.pool.execute(
+        "INSERT INTO crm.outbox (message_id, subject, headers, payload) VALUES ($1, $2, '{}', '')",
+        new_id(),
+        subject,
+    )
+
+
+async def test_what_is_not_handed_over_is_found_in_the_table(
+    database: Database, client: Client, admin: Client, tenant: TestTenant
+) -> None:
+    """As it is after a process was killed between a commit and its publishing."""
+    await _emit(service_call(database, tenant_id=tenant.id), 3)
+    assert len(database.outbox.take()) == 3
+    async with _running(relay_outbox(database, client)):
+        await _emptied(database)
+    assert await _stored(admin, tenant.id) == 3
+
+
+async def test_more_than_is_handed_over_is_published_all_the_same(
+    database: Database, client: Client, admin: Client, tenant: TestTenant
+) -> None:
+    call = service_call(database, tenant_id=tenant.id)
+    await _emit(call, 700)
+    await _emit(call, 700)
+    async with _running(relay_outbox(database, client)):
+        await _emit(call, 20)
+        await _emptied(database)
+    assert await _stored(admin, tenant.id) == 1_420
+
+
 async def _emit(call: Call, count: int) -> None:
     async with call.transaction() as tx:
         for _ in range(count):
@@ -139,17 +193,13 @@ async def test_a_stream_that_takes_nothing_holds_up_only_its_own(
     publish = relay._publish_batch
     full = True
 
-    async def refuse_commands(client: Client, rows: Sequence[Mapping[str, Any]]) -> None:
-        if full and rows[0]["subject"].startswith("cmd"):
+    async def refuse_commands(client: Client, rows: Sequence[Row]) -> None:
+        if full and rows[0].subject.startswith("cmd"):
             raise APIError(code=503, err_code=10_077, description="maximum bytes exceeded")
-        await publish(client, [row for row in rows if not row["subject"].startswith("cmd")])
+        await publish(client, [row for row in rows if not row.subject.startswith("cmd")])
 
     monkeypatch.setattr(relay, "_publish_batch", refuse_commands)
-    await database.pool.execute(
-        "INSERT INTO crm.outbox (message_id, subject, headers, payload)"
-        " VALUES ($1, 'cmd.crm.t.-.probe', '{}', '')",
-        new_id(),
-    )
+    await _insert(database, "cmd.crm.t.-.probe")
     await _emit(service_call(database, tenant_id=tenant.id), 3)
     async with _running(relay_outbox(database, client)):
         async with asyncio.timeout(15):
