@@ -51,6 +51,7 @@ return {granted, used + granted, left}
 """
 
 _LEASE_SECONDS = 0.1
+_TRUE_SECONDS = 1.0
 _MOST_LEASES = 10_000
 
 
@@ -75,6 +76,8 @@ class _Lease:
     ends: float
     made: float
     size: int
+    looked: float
+    """When `beyond` was true."""
 
     def window(self, granted: int, now: float) -> Window:
         remaining = min(self.limit, self.beyond + self.left)
@@ -125,7 +128,7 @@ class RateLimiter:
             lease = self._leases.get(key)
             now = time.monotonic()
             if lease is not None and lease.limit == per_minute and now < lease.ends:
-                if lease.left:
+                if lease.left and now - lease.looked < _TRUE_SECONDS:
                     lease.left -= 1
                     return lease.window(1, now)
                 if not lease.size:  # The window is used up, whoever asks.
@@ -165,6 +168,12 @@ class RateLimiter:
 
     async def _lease(self, key: tuple[str, str], per_minute: int, last: _Lease | None) -> None:
         now = time.monotonic()
+        if last is not None and last.left and last.limit == per_minute and now < last.ends:
+            # Others have used the window meanwhile: what is left of it is told as it is now.
+            window = await self.spend(*key, 0, per_minute)
+            last.beyond = window.remaining
+            last.looked = time.monotonic()
+            return
         busy = last is not None and last.size and now - last.made < _LEASE_SECONDS
         wanted = min(2 * last.size if last is not None and busy else 1, per_minute // 100)
         wanted = max(1, wanted, self._waiting.get(key, 1))
@@ -177,8 +186,11 @@ class RateLimiter:
                 now + window.reset,
                 now,
                 window.granted,
+                now,
             )
         else:
             # Valkey is away: nobody is limited, nor waits for it again within the next second.
             now = time.monotonic()
-            self._leases[key] = _Lease(per_minute, max(wanted, per_minute), 0, now + 1.0, now, 1)
+            self._leases[key] = _Lease(
+                per_minute, max(wanted, per_minute), 0, now + 1.0, now, 1, now
+            )

@@ -118,6 +118,22 @@ async def test_a_busy_process_asks_seldom_and_counts_ahead_no_more_than_a_hundre
     assert len(asked) < 200
 
 
+async def test_what_remains_is_told_anew_after_a_second(
+    valkey: redis.Redis, tenant: TestTenant
+) -> None:
+    one, other = RateLimiter(valkey), RateLimiter(valkey)
+    for _ in range(10):
+        await one.admit(tenant.id, "requests", 1_000)
+    lease = one._leases[(tenant.id, "requests")]
+    assert lease.left > 1
+    await other.spend(tenant.id, "requests", 500, 1_000)
+    lease.looked -= 1
+    window = await one.admit(tenant.id, "requests", 1_000)
+    used = await other.used(tenant.id, "requests", 1_000)
+    assert window == Window(1, 1_000, 1_000 - used + lease.left, window.reset)
+    assert window.remaining < 500
+
+
 async def test_a_tenant_that_has_used_up_its_limit_costs_nothing_more(
     valkey: redis.Redis, tenant: TestTenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
