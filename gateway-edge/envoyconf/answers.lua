@@ -9,15 +9,22 @@ local STATUS = '{"code":3,"message":"The request has invalid fields: %s.","detai
   .. '{"field":"%s","description":"%s","reason":""}]},'
   .. '{"@type":"type.googleapis.com/google.rpc.RequestInfo","requestId":"%s","servingData":""}]}'
 
+local function camel(field)
+  return (field:gsub("_(%l)", string.upper))
+end
+
 local function at_fault(said)
   local field = said:match('^Could not find field \\"(.-)\\" in the type')
-    or said:match('non%-leaf field \\"(.-)\\"')
   if field then
-    return field, "is no field"
+    return field, "is no field" -- As it was sent: it is nobody's name but the caller's.
+  end
+  field = said:match('non%-leaf field \\"(.-)\\"')
+  if field then
+    return camel(field), "is no field"
   end
   field = said:match('^([%w_.]+): invalid value') or said:match('of the field ([%w_.]+) is conflicting')
   if field then
-    return field, "has an invalid value"
+    return camel(field), "has an invalid value"
   end
   return "request", "cannot be read"
 end
@@ -30,8 +37,8 @@ local function name_the_field(handle)
     return
   end
   local field, description = at_fault(said)
-  -- JSON's names, not Protobuf's, and nothing that JSON would have to escape.
-  field = field:sub(1, 100):gsub("[^%w_.%%%-]", "?"):gsub("_(%l)", string.upper)
+  -- Nothing that JSON would have to escape.
+  field = field:sub(1, 100):gsub("[^%w_.%%%-]", "?")
   local id = text:match('"requestId":"([%w-]*)"') or ""
   local length = body:setBytes(STATUS:format(field, field, field, description, id))
   handle:headers():replace("content-length", tostring(length))
@@ -65,8 +72,11 @@ local function move_trailers(handle)
 end
 
 function envoy_on_response(handle)
-  if handle:headers():get(":status") == "400" then
+  local status = handle:headers():get(":status")
+  if status == "400" then
     name_the_field(handle)
+  elseif status == "401" then -- RFC 9110, 11.6.1: how to identify.
+    handle:headers():add("www-authenticate", 'Bearer realm="malha"')
   end
   move_trailers(handle)
 end

@@ -33,6 +33,7 @@ REFUSED = [
     Bad("an unknown version", "/v1/", 404, "ROUTE_NOT_FOUND"),
     Bad("another method", "/v1/tenant", 405, "METHOD_NOT_ALLOWED", "PUT"),
     Bad("an unknown parameter", "/v1/tenant?x=1", 400, "INVALID_REQUEST", at="x"),
+    Bad("a misspelt parameter", "/v1/tenant?page_sze=1", 400, "INVALID_REQUEST", at="page_sze"),
     Bad(
         "an unknown parameter of a write",
         "/v1/assistants?x=1",

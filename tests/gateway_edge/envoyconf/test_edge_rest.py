@@ -10,6 +10,7 @@ from malha.assistants.v1 import assistant_pb2, assistant_service_pb2
 from malha.assistants.v2 import assistant_pb2 as assistants_v2
 from malha.ingestion.v1 import webhook_event_pb2
 
+from services.kit.auth import CredentialsMissing
 from services.kit.errors import AppError, InvalidRequest, NotFound, ResourceExhausted
 from tests.gateway_edge.envoyconf.conftest import Edge
 from tests.gateway_edge.envoyconf.standin import fail
@@ -169,6 +170,12 @@ def test_headers_of_a_refusal_reach_the_caller_behind_headers_that_were_sent_bef
     edge.upstream.answers["AssistantService/GetAssistant"] = answer
     reply = edge.rest("GET", "/v1/assistants/7")
     assert (reply.reason, reply.headers["ratelimit-remaining"]) == (error.reason, "597")
+
+
+def test_who_is_not_known_is_told_how_to_identify(edge: Edge) -> None:
+    edge.upstream.answers["AssistantService/GetAssistant"] = fail(CredentialsMissing())
+    reply = edge.rest("GET", "/v1/assistants/7")
+    assert (reply.status, reply.headers["www-authenticate"]) == (401, 'Bearer realm="malha"')
 
 
 def test_a_service_cannot_speak_for_envoy(edge: Edge) -> None:
