@@ -14,7 +14,7 @@ from services.kit.errors import AppError
 _HEAD = """\
 # Reasons
 
-Programs tell errors apart by the `reason` in their `ErrorInfo`; these are all that services give,
+Programs tell errors apart by the `reason` in their `ErrorInfo`; these are all that calls give,
 from the code. Words in braces are in `ErrorInfo.metadata`. Over gRPC, 409 for a state of things is
 FAILED_PRECONDITION. What concerns routes, bodies and headers is in [the policy](api-policy.md).
 
@@ -33,8 +33,12 @@ _HTTP = {
     grpc.StatusCode.UNAVAILABLE: 503,
     grpc.StatusCode.DEADLINE_EXCEEDED: 504,
 }
-# Of the inside: models, mail servers and the bus, which no caller of the API meets.
-_INSIDE = ("services.kit.ai", "services.kit.devstack", "services.kit.bus", "services.demo")
+# Of the inside: models, mail servers, the bus, the command line. No caller of the API meets them.
+_INSIDE = (
+    *("services.kit.ai", "services.kit.bus", "services.kit.devstack", "services.kit.peers"),
+    *("services.kit.service", "services.crm.mail.commands", "services.crm.mail.sending"),
+    *("services.demo", "services.operators"),
+)
 
 
 def reasons() -> str:

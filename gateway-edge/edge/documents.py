@@ -88,7 +88,9 @@ def policy_page(path: Path) -> str:
     for name, other in _TEXTS.items():
         source = source.replace(f"({other.name})", f"(/docs/{name})")
     text = MarkdownIt("commonmark", {"html": False}).enable("table").render(source)
-    return (_PAGES / "policy.html").read_text().replace("{text}", text)
+    title = source.partition("\n")[0].removeprefix("# ")
+    page = (_PAGES / "policy.html").read_text()
+    return page.replace("{title}", title).replace("{text}", text)
 
 
 def _page_headers(policy: str) -> dict[str, str]:

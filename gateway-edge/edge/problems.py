@@ -30,7 +30,7 @@ _MESSAGES = {
     503: "This cannot be done at the moment; try again.",
 }
 _GENERIC = "Something went wrong on our side."
-_REASONS = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "BODY_TOO_LARGE"}
+_REASONS = {404: "ROUTE_NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "BODY_TOO_LARGE"}
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 

@@ -50,7 +50,7 @@ def serve_webhooks(app: Sanic[Any, Any], collector: Collector, verify: Verify) -
             return _refusal(503, "OVERLOADED", request_id)
         answer = await waiter
         if answer.http_status == 200:
-            return HTTPResponse(status=200)
+            return text("")
         return _refusal(answer.http_status, answer.reason, request_id)
 
     @app.get(PATH)

@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from sanic import Request, Sanic
-from sanic.response import HTTPResponse
+from sanic.response import HTTPResponse, text
 
 from edge import process
 from edge.__main__ import main
@@ -23,7 +23,7 @@ def build_app_with_yardstick(settings: EdgeSettings, deps: Dependencies) -> Sani
 
     @app.post(EMPTY)
     async def empty(_request: Request) -> HTTPResponse:
-        return HTTPResponse(status=200)
+        return text("")
 
     return app
 

@@ -42,7 +42,7 @@ async def test_names_that_no_answer_could_hold_are_mended(edge: RunningEdge) -> 
 async def test_only_envoy_may_ask(edge: RunningEdge) -> None:
     status, body = await edge.post(PATH, b"{}", **{"x-request-id": "r"})
 
-    assert (status, body["details"][0]["reason"]) == (404, "NOT_FOUND")
+    assert (status, body["details"][0]["reason"]) == (404, "ROUTE_NOT_FOUND")
 
 
 async def test_what_has_no_body_to_judge_is_not_asked_about(edge: RunningEdge) -> None:

@@ -33,7 +33,7 @@ async def test_an_edge_without_ingestion_lives_but_is_not_ready(
 
 @pytest.mark.parametrize(
     ("path", "status", "reason"),
-    [("/nowhere", 404, "NOT_FOUND"), ("/openapi/v9.json", 404, "NOT_FOUND")],
+    [("/nowhere", 404, "ROUTE_NOT_FOUND"), ("/openapi/v9.json", 404, "ROUTE_NOT_FOUND")],
 )
 async def test_an_unknown_address_is_an_error_in_json(
     edge: RunningEdge, path: str, status: int, reason: str
@@ -102,6 +102,7 @@ async def test_the_policy_is_a_page_without_scripts(edge: RunningEdge) -> None:
     assert answer.content_type == "text/html"
     assert "script-src" not in answer.headers["content-security-policy"]
     assert "<script" not in text
+    assert "<title>Malha: The API's policy</title>" in text
     assert "<h2>Sending again: Idempotency-Key</h2>" in text
     assert "<td>409</td>" in text
     assert "/docs/assets/policy.css" in text

@@ -44,6 +44,14 @@ async def test_a_stored_webhook_is_acknowledged_and_arrives_untouched(
     assert webhook.receive_time.seconds > 1_700_000_000
 
 
+async def test_an_acknowledgement_says_nothing_odd_of_its_emptiness(
+    edge: RunningEdge, ingestion: PlayedIngestion
+) -> None:
+    async with edge.http.post(f"http://edge{PATH}", data=b"{}") as answer:
+        assert (answer.status, await answer.read()) == (200, b"")
+        assert answer.content_type == "text/plain"
+
+
 @pytest.mark.parametrize(
     ("status", "reason", "code"),
     [
