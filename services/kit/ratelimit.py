@@ -171,7 +171,8 @@ class RateLimiter:
         if last is not None and last.left and last.limit == per_minute and now < last.ends:
             # Others have used the window meanwhile: what is left of it is told as it is now.
             window = await self.spend(*key, 0, per_minute)
-            last.beyond = window.remaining
+            if window.reset:  # Or Valkey is away, and knows nothing new.
+                last.beyond = window.remaining
             last.looked = time.monotonic()
             return
         busy = last is not None and last.size and now - last.made < _LEASE_SECONDS

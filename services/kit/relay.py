@@ -35,6 +35,7 @@ _ATOMIC_BATCH = 100
 _POLL_SECONDS = 0.5
 _NEVER = float("-inf")
 _PUBLISH_SECONDS = 5.0
+_ACQUIRE_SECONDS = 5.0
 _TIMER_BATCH = 100
 _TIMER_LEASE_SECONDS = 30
 _TIMERS_AT_ONCE = 8
@@ -49,7 +50,6 @@ async def relay_outbox(database: Database, client: Client) -> None:
     What this process commits is handed over in memory and only deleted from the table. The table
     is read now and then, for what other processes left, and from a failure until it is empty.
     """
-    forget = f"DELETE FROM {database.schema}.outbox WHERE id = ANY($1::bigint[])"
     looked = _NEVER
     while True:
         rows = database.outbox.take()
@@ -64,7 +64,8 @@ async def relay_outbox(database: Database, client: Client) -> None:
             else:
                 published, failed = await _publish(client, rows)
                 if published:
-                    await database.pool.execute(forget, published)
+                    async with database.pool.acquire(timeout=_ACQUIRE_SECONDS) as connection:
+                        await _forget(connection, database.schema, published)
         except Exception as error:
             failed = error
         if failed is not None:
@@ -82,8 +83,7 @@ async def _publish_stored(database: Database, client: Client) -> tuple[bool, Exc
     take = f"""SELECT id, message_id, subject, headers, payload
                  FROM {database.schema}.outbox
                 ORDER BY id LIMIT {_BATCH} FOR UPDATE SKIP LOCKED"""
-    forget = f"DELETE FROM {database.schema}.outbox WHERE id = ANY($1::bigint[])"
-    async with database.pool.acquire(timeout=5) as connection:
+    async with database.pool.acquire(timeout=_ACQUIRE_SECONDS) as connection:
         # A look at an idle outbox is one statement, and not a transaction around it.
         if not await connection.fetchval(f"SELECT EXISTS (SELECT FROM {database.schema}.outbox)"):
             return False, None
@@ -91,8 +91,12 @@ async def _publish_stored(database: Database, client: Client) -> tuple[bool, Exc
             rows = [Row(**row) for row in await connection.fetch(take)]
             published, failed = await _publish(client, rows)
             if published:
-                await connection.execute(forget, published)
+                await _forget(connection, database.schema, published)
     return len(rows) == _BATCH, failed
+
+
+async def _forget(connection: Any, schema: str, published: Sequence[int]) -> None:
+    await connection.execute(f"DELETE FROM {schema}.outbox WHERE id = ANY($1::bigint[])", published)
 
 
 async def _publish(client: Client, rows: Sequence[Row]) -> tuple[list[int], Exception | None]:
@@ -184,7 +188,7 @@ async def run_timers(
 
     while True:
         try:
-            async with database.pool.acquire(timeout=5) as connection:
+            async with database.pool.acquire(timeout=_ACQUIRE_SECONDS) as connection:
                 rows = await connection.fetch(take, kinds)
             await asyncio.gather(*(fire(row) for row in rows))
         except Exception as error:

@@ -134,6 +134,25 @@ async def test_what_remains_is_told_anew_after_a_second(
     assert window.remaining < 500
 
 
+async def test_what_remains_is_told_as_last_known_while_valkey_is_away(
+    valkey: redis.Redis, tenant: TestTenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limiter = RateLimiter(valkey)
+    await limiter.spend(tenant.id, "requests", 500, 1_000)
+    for _ in range(10):
+        before = await limiter.admit(tenant.id, "requests", 1_000)
+    lease = limiter._leases[(tenant.id, "requests")]
+    assert lease.left > 1
+    lease.looked -= 1
+
+    async def away(**_: object) -> None:
+        raise redis.ConnectionError
+
+    monkeypatch.setattr(limiter, "_spend", away)
+    window = await limiter.admit(tenant.id, "requests", 1_000)
+    assert (window.granted, window.remaining) == (1, before.remaining - 1)
+
+
 async def test_a_tenant_that_has_used_up_its_limit_costs_nothing_more(
     valkey: redis.Redis, tenant: TestTenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -171,10 +171,40 @@ async def test_more_than_is_handed_over_is_published_all_the_same(
     call = service_call(database, tenant_id=tenant.id)
     await _emit(call, 700)
     await _emit(call, 700)
+    handed = database.outbox.take()
+    assert len(handed) == 700
+    database.outbox.add(handed)
     async with _running(relay_outbox(database, client)):
         await _emit(call, 20)
         await _emptied(database)
     assert await _stored(admin, tenant.id) == 1_420
+
+
+async def test_what_was_handed_over_and_not_published_is_found_in_the_table(
+    database: Database,
+    client: Client,
+    admin: Client,
+    tenant: TestTenant,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    publish = relay._publish_batch
+    refused: list[Row] = []
+
+    async def refuse_once(client: Client, rows: Sequence[Row]) -> None:
+        if not refused:
+            refused.extend(rows)
+            raise APIError(code=503, err_code=10_077, description="maximum bytes exceeded")
+        await publish(client, rows)
+
+    call = service_call(database, tenant_id=tenant.id)
+    async with _running(relay_outbox(database, client)):
+        await _emit(call, 1)
+        await _emptied(database)
+        monkeypatch.setattr(relay, "_publish_batch", refuse_once)
+        await _emit(call, 3)
+        await _emptied(database)
+    assert len(refused) == 3
+    assert await _stored(admin, tenant.id) == 4
 
 
 async def _emit(call: Call, count: int) -> None:
