@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from unittest.mock import patch
 
@@ -31,21 +30,6 @@ from services.kit.db import Database, DatabaseUnavailable, Transaction
 from services.kit.ids import new_id
 from services.kit.testing import service_call
 from tests.crm.business import Business, new_business, operator_call
-
-
-@pytest.fixture
-async def database(databases: Callable[[str], Awaitable[Database]]) -> Database:
-    return await databases("crm")
-
-
-@pytest.fixture
-async def business(database: Database) -> Business:
-    return await new_business(database)
-
-
-@pytest.fixture
-def access(database: Database) -> StoredAccess:
-    return StoredAccess(database)
 
 
 async def _session(business: Business, *, lasts: timedelta = timedelta(hours=1)) -> str:

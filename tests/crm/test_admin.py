@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 
 import pytest
@@ -46,16 +46,6 @@ from tests.crm.business import PASSWORD, PASSWORDS, Business, new_business, oper
 
 SETTINGS = CrmSettings()
 AT_ONCE = CrmSettings(deletion_grace_time=timedelta(0))
-
-
-@pytest.fixture
-async def database(databases: Callable[[str], Awaitable[Database]]) -> Database:
-    return await databases("crm")
-
-
-@pytest.fixture
-async def business(database: Database) -> Business:
-    return await new_business(database)
 
 
 def _status(business: Business, status: TenantStatus) -> SetTenantStatusRequest:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, cast
 
@@ -56,21 +55,6 @@ CLOCK = Clock()
 READ = "assistants:read"
 WRITE = "assistants:write"
 KEYS = "api_keys:write"
-
-
-@pytest.fixture
-async def database(databases: Callable[[str], Awaitable[Database]]) -> Database:
-    return await databases("crm")
-
-
-@pytest.fixture
-async def business(database: Database) -> Business:
-    return await new_business(database)
-
-
-@pytest.fixture
-def access(database: Database) -> StoredAccess:
-    return StoredAccess(database)
 
 
 async def _listed(business: Business, **fields: object) -> list[ApiKey]:

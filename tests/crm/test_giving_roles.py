@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
@@ -24,26 +23,13 @@ from services.crm.invitations.queries import list_invitations
 from services.crm.mail.model import INVITATION
 from services.crm.users.model import BoundedKeyGivesNoRole, require_may_give, roles_given_by
 from services.kit.auth import Actor, ScopeMissing
-from services.kit.db import Database
-from services.kit.devstack.infra import Infra
 from services.kit.ids import new_id
 from services.kit.networks import Networks
 from tests.crm.business import create_key, revoke_key
-from tests.crm.desk import Desk
 from tests.crm.office import Office
 
 ROLES = ("owner", "admin", "agent", "viewer")
 FOREVER = float("inf")
-
-
-@pytest.fixture
-async def desk(databases: Callable[[str], Awaitable[Database]], infra: Infra) -> Desk:
-    return Desk(await databases("crm"), infra)
-
-
-@pytest.fixture
-async def office(desk: Desk) -> Office:
-    return Office(desk, await desk.person())
 
 
 async def _pending(office: Office) -> set[str]:

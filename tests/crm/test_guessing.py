@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 
@@ -23,7 +23,6 @@ from services.crm.sessions.model import (
     wait_after,
 )
 from services.kit.auth import TenantSuspended
-from services.kit.db import Database
 from services.kit.devstack.infra import Infra
 from services.kit.ids import new_id
 from services.kit.testing import open_database, public_call
@@ -32,11 +31,6 @@ from tests.crm.desk import HOME, PASSWORD, Desk
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)
 WRONG = "wrong wrong"
-
-
-@pytest.fixture
-async def desk(databases: Callable[[str], Awaitable[Database]], infra: Infra) -> Desk:
-    return Desk(await databases("crm"), infra)
 
 
 @pytest.fixture

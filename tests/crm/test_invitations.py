@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
 from unittest.mock import patch
 
 import pytest
@@ -33,23 +32,11 @@ from services.crm.tenants.model import EmailAlreadyRegistered
 from services.crm.users.model import OwnersOnly
 from services.crm.workspaces.model import WorkspaceNotFound
 from services.kit.auth import TenantSuspended
-from services.kit.db import Database
-from services.kit.devstack.infra import Infra
 from services.kit.ids import new_id
 from services.kit.limits import PlanLimitReached
 from services.kit.testing import service_call
-from tests.crm.desk import Desk, Person
+from tests.crm.desk import Person
 from tests.crm.office import PASSWORD, SERVER, Office
-
-
-@pytest.fixture
-async def desk(databases: Callable[[str], Awaitable[Database]], infra: Infra) -> Desk:
-    return Desk(await databases("crm"), infra)
-
-
-@pytest.fixture
-async def office(desk: Desk) -> Office:
-    return Office(desk, await desk.person())
 
 
 def _email() -> str:

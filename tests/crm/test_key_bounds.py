@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -27,19 +26,13 @@ from services.crm.api_keys.model import (
 )
 from services.crm.api_keys.queries import get_api_key
 from services.kit.clock import Clock
-from services.kit.db import Database
 from services.kit.ids import new_id
-from tests.crm.business import Business, after, create_key, new_business, revoke_key
+from tests.crm.business import Business, after, create_key, revoke_key
 
 CLOCK = Clock()
 READ = "assistants:read"
 WRITE = "assistants:write"
 KEYS = "api_keys:write"
-
-
-@pytest.fixture
-async def business(databases: Callable[[str], Awaitable[Database]]) -> Business:
-    return await new_business(await databases("crm"))
 
 
 async def test_a_bounded_key_makes_only_keys_within_its_bounds(business: Business) -> None:

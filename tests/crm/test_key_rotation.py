@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -27,24 +26,13 @@ from services.crm.api_keys.queries import get_api_key
 from services.crm.identity.directory import StoredAccess
 from services.kit.auth import ApiKeyInvalid
 from services.kit.clock import Clock
-from services.kit.db import Database
 from services.kit.limits import PlanLimitReached
-from tests.crm.business import Business, after, create_key, new_business
+from tests.crm.business import Business, after, create_key
 
 CLOCK = Clock()
 READ = "assistants:read"
 WRITE = "assistants:write"
 KEYS = "api_keys:write"
-
-
-@pytest.fixture
-async def business(databases: Callable[[str], Awaitable[Database]]) -> Business:
-    return await new_business(await databases("crm"))
-
-
-@pytest.fixture
-def access(business: Business) -> StoredAccess:
-    return StoredAccess(business.database)
 
 
 async def _rotate(business: Business, key_id: str, overlap: timedelta) -> NewApiKey:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from unittest.mock import patch
 
 import grpc
@@ -29,11 +29,6 @@ from services.kit.settings import KitSettings
 from services.kit.testing import kit_settings
 from services.kit.wiring import Wiring
 from tests.crm.business import PASSWORDS, Business, new_business, operator_call
-
-
-@pytest.fixture
-async def database(databases: Callable[[str], Awaitable[Database]]) -> Database:
-    return await databases("crm")
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import pytest
 from malha.crm.v1.password_service_pb2 import (
@@ -26,19 +25,12 @@ from services.crm.passwords.model import (
 )
 from services.crm.sessions.model import CredentialsInvalid, RefreshTokenInvalid, TooManyAttempts
 from services.crm.sessions.tokens import REFRESH, RESET, new_token
-from services.kit.db import Database
-from services.kit.devstack.infra import Infra
 from services.kit.ids import new_id
 from services.kit.testing import public_call
 from tests.crm.desk import HOME, PASSWORD, Desk, Person
 
 NEW = "a staple of horses"
 ANA = "ana.maria.souza@example.com"
-
-
-@pytest.fixture
-async def desk(databases: Callable[[str], Awaitable[Database]], infra: Infra) -> Desk:
-    return Desk(await databases("crm"), infra)
 
 
 # Forgotten

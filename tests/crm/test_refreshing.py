@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import UTC, timedelta
 
 import pytest
@@ -12,17 +11,10 @@ from services.crm.identity.directory import StoredAccess
 from services.crm.sessions.model import RefreshTokenInvalid
 from services.crm.sessions.tokens import REFRESH, new_token
 from services.kit.auth import SessionEnded
-from services.kit.db import Database
-from services.kit.devstack.infra import Infra
 from services.kit.ids import new_id
 from tests.crm.desk import Desk, claims_of
 
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-async def desk(databases: Callable[[str], Awaitable[Database]], infra: Infra) -> Desk:
-    return Desk(await databases("crm"), infra)
 
 
 async def test_every_trade_gives_a_new_pair_of_the_same_session(desk: Desk) -> None:

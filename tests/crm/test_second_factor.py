@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from datetime import UTC, datetime
 
@@ -40,18 +39,11 @@ from services.crm.sessions.model import (
     TooManyAttempts,
 )
 from services.kit.crypto import SealBroken
-from services.kit.db import Database
-from services.kit.devstack.infra import Infra
 from tests.crm.desk import HOME, PASSWORD, Desk, Person
 
 SECRET = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 NOW = datetime(2026, 11, 22, 12, 0, 15, tzinfo=UTC)
 STEP = int(NOW.timestamp()) // 30
-
-
-@pytest.fixture
-async def desk(databases: Callable[[str], Awaitable[Database]], infra: Infra) -> Desk:
-    return Desk(await databases("crm"), infra)
 
 
 # Rules

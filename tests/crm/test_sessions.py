@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 
@@ -44,7 +43,6 @@ from services.kit.auth import (
     TenantSuspended,
     TokenInvalid,
 )
-from services.kit.db import Database
 from services.kit.devstack.infra import Infra
 from services.kit.ids import new_id
 from services.kit.testing import kit_settings
@@ -52,11 +50,6 @@ from tests.crm.desk import Desk, claims_of
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-async def desk(databases: Callable[[str], Awaitable[Database]], infra: Infra) -> Desk:
-    return Desk(await databases("crm"), infra)
 
 
 # Rules

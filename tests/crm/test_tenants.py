@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from itertools import pairwise
 
@@ -37,20 +36,10 @@ from services.kit.db import Database
 from services.kit.etags import EtagMismatch
 from services.kit.ids import new_id
 from services.kit.testing import service_call
-from tests.crm.business import Business, new_business
+from tests.crm.business import Business
 
 SETTINGS = CrmSettings()
 AT_ONCE = CrmSettings(deletion_grace_time=timedelta(0))
-
-
-@pytest.fixture
-async def database(databases: Callable[[str], Awaitable[Database]]) -> Database:
-    return await databases("crm")
-
-
-@pytest.fixture
-async def business(database: Database) -> Business:
-    return await new_business(database)
 
 
 def _delete(name: str = "Aurora") -> DeleteTenantRequest:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -22,11 +21,6 @@ from services.kit.errors import Unavailable
 from services.kit.ids import new_id
 from services.kit.ratelimit import RateLimiter
 from tests.crm.business import Business, new_business
-
-
-@pytest.fixture
-async def database(databases: Callable[[str], Awaitable[Database]]) -> Database:
-    return await databases("crm")
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import pytest
 from malha.crm.v1.events_pb2 import AccessChanged, UserDeleted, UserUpdated
@@ -30,26 +29,14 @@ from services.crm.users.model import (
 )
 from services.crm.users.queries import get_current_user, get_user, list_users
 from services.crm.workspaces.model import WorkspaceNotFound
-from services.kit.db import Database
-from services.kit.devstack.infra import Infra
 from services.kit.etags import EtagMismatch
 from services.kit.ids import new_id
 from services.kit.pages import PageTokenInvalid
 from services.kit.testing import user_call
-from tests.crm.desk import Desk, Person
+from tests.crm.desk import Person
 from tests.crm.office import Office
 
 ROLES = ("owner", "admin", "agent", "viewer")
-
-
-@pytest.fixture
-async def desk(databases: Callable[[str], Awaitable[Database]], infra: Infra) -> Desk:
-    return Desk(await databases("crm"), infra)
-
-
-@pytest.fixture
-async def office(desk: Desk) -> Office:
-    return Office(desk, await desk.person())
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -40,7 +39,6 @@ from services.crm.workspaces.queries import get_workspace, list_workspaces
 from services.kit.call import Call
 from services.kit.clock import Clock
 from services.kit.db import Database
-from services.kit.devstack.infra import Infra
 from services.kit.etags import EtagMismatch
 from services.kit.ids import new_id
 from services.kit.limits import PlanLimitReached
@@ -48,16 +46,6 @@ from services.kit.testing import FakePeers
 from tests.crm.business import MAILS, Business, new_business, revoke_key
 from tests.crm.desk import Desk
 from tests.crm.office import Office
-
-
-@pytest.fixture
-async def database(databases: Callable[[str], Awaitable[Database]]) -> Database:
-    return await databases("crm")
-
-
-@pytest.fixture
-def desk(database: Database, infra: Infra) -> Desk:
-    return Desk(database, infra)
 
 
 @pytest.fixture
